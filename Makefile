@@ -1,0 +1,49 @@
+# Every target sets up what it needs; setting up again costs nothing.
+.PHONY: help setup demo serve test lint format bench lock clean
+
+run := .venv/bin/python -m
+lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock'
+
+# Some shells export HOST as the machine's name: only one given to make may open the server to others.
+host := $(if $(filter command,$(origin HOST)),--host $(HOST))
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv with the locked packages (PYTHON=/path/to/python3 chooses the interpreter)
+	@sh infra/setup.sh
+
+demo: setup ## Do all that Moodle does with a made-up course, and show what came back
+	@$(run) infra demo
+
+serve: setup ## Serve a Moodle, and print what to type into its settings (HOST=... PORT=...)
+	@$(run) infra serve $(host) $(if $(PORT),--port $(PORT))
+
+test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k word")
+ifdef ARGS
+	$(run) pytest $(ARGS)
+else
+	$(run) pytest --cov --cov-report=
+	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
+endif
+
+lint: setup ## Check style, formatting and types
+	$(run) ruff check
+	$(run) ruff format --check
+	$(run) mypy
+
+format: setup ## Format the code, and fix what can be fixed by itself
+	$(run) ruff check --fix-only
+	$(run) ruff format
+
+bench: setup ## Measure speed and memory (ARGS="--help" lists the choices)
+	@$(run) infra.bench $(ARGS)
+
+lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the newest releases)
+	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)
+	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
+
+clean: ## Remove all that these commands made, .venv included
+	rm -rf .venv .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +

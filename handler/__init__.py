@@ -1,0 +1,1 @@
+"""The HTTP face: Moodle's endpoints, sign-in, reading requests, storing models."""

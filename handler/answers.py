@@ -1,0 +1,112 @@
+"""What Moodle is told of an evaluation: its codes, its fields, and the log to download."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from mlcore import Evaluation
+
+OK = 0
+NO_MODEL = 2
+LOW_SCORE = 4
+NOT_ENOUGH_DATA = 8
+
+# the existing backend's words, typo included
+UNTRAINED = "Provided model have not been trained yet"
+
+# name in Moodle's answer, name of the measure
+_MEASURES = (
+    ("score", "f1_score"),
+    ("accuracy", "accuracy"),
+    ("balanced accuracy", "balanced_accuracy"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("f1_score", "f1_score"),
+)
+
+
+def of_evaluation(evaluation: Evaluation, min_score: float, max_deviation: float) -> dict[str, Any]:
+    """Return Moodle's answer, all but runid and dir.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    min_score : float
+        A lower score sets `LOW_SCORE`.
+    max_deviation : float
+        A larger standard deviation of the score sets `NOT_ENOUGH_DATA`.
+    """
+    answer: dict[str, Any] = {name: evaluation.mean(measure) for name, measure in _MEASURES}
+    deviation = evaluation.deviation("f1_score") or 0.0
+    status, info = OK, []
+    if answer["score"] < min_score:
+        status |= LOW_SCORE
+        info.append(
+            f"The model predicts not well enough: its score is {answer['score']:.2f}, and at least "
+            f"{min_score:.2f} is asked for. Other indicators or another time splitting may help."
+        )
+    if deviation > max_deviation:
+        status |= NOT_ENOUGH_DATA
+        info.append(
+            f"There is not enough data for a reliable result: from one part of it to another the "
+            f"score varies by {deviation:.3f}, and at most {max_deviation:.3f} is accepted."
+        )
+    done = len(evaluation.iterations)
+    if done < evaluation.n_asked:
+        info.append(f"There was time for {done} of {evaluation.n_asked} iterations.")
+    answer |= _verdict(status, info, min_score, max_deviation, deviation)
+    if evaluation.mean("auc") is not None:
+        answer["auc"] = evaluation.mean("auc")
+        answer["auc_deviation"] = evaluation.deviation("auc")
+    return answer
+
+
+def without_evaluation(
+    status: int, sentence: str, min_score: float, max_deviation: float
+) -> dict[str, Any]:
+    """Return Moodle's answer where nothing could be evaluated; the measures are 0."""
+    nothing: dict[str, Any] = {name: 0.0 for name, _ in _MEASURES}
+    return nothing | _verdict(status, [sentence], min_score, max_deviation, 0.0)
+
+
+def _verdict(
+    status: int, info: list[str], min_score: float, max_deviation: float, deviation: float
+) -> dict[str, Any]:
+    return {
+        "status": status,
+        "info": info,
+        "score_deviation": deviation,
+        "min_score": min_score,
+        "accepted_deviation": max_deviation,
+    }
+
+
+def evaluation_log(answer: dict[str, Any], evaluation: Evaluation | None) -> bytes:
+    """Return the zip that Moodle unpacks beside its own logs: all figures, and a summary."""
+    figures: dict[str, Any] = {"answer": answer}
+    if evaluation is not None:
+        figures["iterations"] = [vars(measures) for measures in evaluation.iterations]
+        figures["report"] = evaluation.report
+    lines = [f"{name}: {_shown(value)}" for name, value in answer.items() if name != "info"]
+    return zipped(
+        {
+            "evaluation.json": json.dumps(figures, indent=1, allow_nan=False),
+            "info.log": "\n".join([*lines, *answer["info"], ""]),
+        }
+    )
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    """Return a zip with these text files; Moodle takes an empty one, too."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

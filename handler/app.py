@@ -1,0 +1,69 @@
+"""The application, for any WSGI server: ``from handler.app import create_app``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from handler import endpoints, errors, fields, logs, signin
+from handler.models import Models
+from handler.settings import Settings
+from handler.store import DirectoryStore, ObjectStore, S3Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Application(Flask):
+    """Flask with requests that stay in memory."""
+
+    request_class = fields.InMemoryRequest
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Without them the environment is read.
+
+    Raises
+    ------
+    handler.errors.SettingsError
+        When an environment variable has a value that cannot be used.
+    """
+    settings = settings or Settings.from_environ()
+    app = Application(__name__, static_folder=None)
+    app.config["SETTINGS"] = settings
+    app.config["MODELS"] = Models(open_store(settings))
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
+    app.config["MAX_FORM_PARTS"] = fields.MAX_PARTS
+    for part in (logs, signin, endpoints, errors):
+        part.init_app(app)
+    names = {rule.rule.strip("/") for rule in app.url_map.iter_rules()}
+    app.wsgi_app = _without_prefix(app.wsgi_app, names)  # type: ignore[assignment, method-assign]
+    return app
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Return the store that the settings name."""
+    if settings.bucket:
+        return S3Store(settings.bucket, settings.prefix)
+    return DirectoryStore(settings.directory)
+
+
+def _without_prefix(app: WSGIApplication, names: set[str]) -> WSGIApplication:
+    """Let an endpoint be found below any path, as behind a gateway that passes its stage on."""
+
+    def without_prefix(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        prefix, _, name = environ.get("PATH_INFO", "").rpartition("/")
+        if prefix and name in names:
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+            environ["PATH_INFO"] = f"/{name}"
+        return app(environ, start_response)
+
+    return without_prefix

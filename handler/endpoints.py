@@ -1,0 +1,176 @@
+"""Moodle's endpoints.
+
+They have the names of the existing backend's and hang on the application itself, not on a
+blueprint, so that what was written for that backend (its public tests, for one) finds them with
+``url_for``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+
+from handler import answers, fields
+from handler.logs import note, stage
+from handler.models import ModelId, Models
+from handler.version import version_for
+from mlcore import evaluate, predict, read_labelled, read_unlabelled
+from mlcore.errors import NotEnoughData
+
+Json = dict[str, Any]
+
+MAX_RUNID = 10**18 - 1
+
+
+def init_app(app: Flask) -> None:
+    """Register the endpoints."""
+    for view, method in (
+        (version, "GET"),
+        (training, "POST"),
+        (prediction, "POST"),
+        (evaluation, "POST"),
+        (evaluationlog, "GET"),
+        (export, "GET"),
+        (deletemodel, "POST"),
+    ):
+        app.add_url_rule(f"/{view.__name__}", view_func=view, methods=[method])
+    app.add_url_rule("/import", view_func=import_model, methods=["POST"])
+
+
+def version() -> Response:
+    """Answer with the version alone: Moodle takes a trailing newline for an older version."""
+    override = current_app.config["SETTINGS"].version
+    return _text(override or version_for(request.headers.get("User-Agent", "")))
+
+
+def training() -> Json:
+    """Learn from a labelled dataset."""
+    model = fields.model_id()
+    data = fields.upload("dataset")
+    try:
+        _models().learn(model, _digest(data), lambda: read_labelled(data))
+    except NotEnoughData as error:
+        return {
+            "status": answers.NOT_ENOUGH_DATA,
+            "info": [str(error)],
+            "errors": [str(error)],
+        }
+    return {"status": answers.OK, "info": []}
+
+
+def prediction() -> Json:
+    """Predict the classes of an unlabelled dataset."""
+    model = fields.model_id()
+    data = fields.upload("dataset")
+    classifier = _models().classifier(model)
+    if classifier is None:
+        return {"status": answers.NO_MODEL, "info": [answers.UNTRAINED]}
+    with stage("parse"):
+        dataset = read_unlabelled(data)
+    note(rows=len(dataset.sample_ids), features=dataset.X.shape[1])
+    with stage("predict"):
+        classes, scores = predict(classifier, dataset)
+    return {
+        "status": answers.OK,
+        "info": [],
+        "predictions": [
+            [sample_id, str(value), f"{score:.6g}"]
+            for sample_id, value, score in zip(
+                dataset.sample_ids, classes.tolist(), scores.tolist(), strict=True
+            )
+        ],
+    }
+
+
+def evaluation() -> Json:
+    """Evaluate a dataset, or a trained model on a dataset."""
+    model = fields.model_id()
+    has_trained = bool(fields.text("trainedmodeldirhash", ""))
+    trained = fields.model_id("trainedmodeldirhash") if has_trained else None
+    min_score = fields.number("minscore", 0.7)
+    max_deviation = fields.number("maxdeviation", 0.05)
+    n_iterations = fields.whole_number("niterations", 10, 1, fields.MAX_ITERATIONS)
+    data = fields.upload("dataset")
+
+    classifier = _models().classifier(trained) if trained else None
+    tested = classifier and _digest(classifier.to_bytes())
+    asked = (min_score, max_deviation, n_iterations, has_trained, tested)
+    digest = _digest(data, repr(asked).encode())
+    repeated = _models().repeated_evaluation(model, digest)
+    if repeated is not None:
+        note(already_evaluated=True)
+        answer, runid = repeated
+        return _with_run(answer, runid)
+
+    result = None
+    if trained is not None and classifier is None:
+        answer = answers.without_evaluation(
+            answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
+        )
+    else:
+        with stage("parse"):
+            dataset = read_labelled(data)
+        note(rows=len(dataset.y), features=dataset.X.shape[1])
+        try:
+            with stage("evaluate"):
+                result = evaluate(dataset, n_iterations, classifier)
+            answer = answers.of_evaluation(result, min_score, max_deviation)
+        except NotEnoughData as error:
+            answer = answers.without_evaluation(
+                answers.NOT_ENOUGH_DATA, str(error), min_score, max_deviation
+            )
+    log = answers.evaluation_log(answer, result)
+    return _with_run(answer, _models().keep_evaluation(model, digest, answer, log))
+
+
+def evaluationlog() -> Response:
+    """Send the files of an evaluation; an unknown run has none."""
+    model = fields.model_id()
+    runid = fields.whole_number("runid", None, 0, MAX_RUNID)
+    return _zip(_models().evaluation_log(model, runid) or answers.zipped({}))
+
+
+def export() -> Response:
+    """Send the trained model as a zip to share."""
+    return _zip(_models().export(fields.model_id()))
+
+
+def import_model() -> Response:
+    """Take over a model that was exported from a server like this."""
+    model = fields.model_id()
+    _models().replace(model, fields.upload("importzip"))
+    return _text("Ok")
+
+
+def deletemodel() -> Response:
+    """Delete all that is kept under a uniqueid, also where there is nothing."""
+    model = ModelId.of(g.user, fields.text("uniqueid"), "")
+    note(model=model.unique_folder)
+    _models().delete(model)
+    return _text("Ok")
+
+
+def _with_run(answer: Json, runid: int) -> Json:
+    return answer | {"runid": runid, "dir": f"evaluations/{runid}"}
+
+
+def _models() -> Models:
+    models: Models = current_app.config["MODELS"]
+    return models
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _text(text: str) -> Response:
+    return Response(text, mimetype="text/plain")
+
+
+def _zip(data: bytes) -> Response:
+    return Response(data, mimetype="application/zip")

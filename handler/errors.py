@@ -1,0 +1,193 @@
+"""What can go wrong with a request, and the one place that turns errors into answers.
+
+Moodle shows its admin the text of any answer but 200, so each error is one sentence that says what
+happened and what to do. All of them are listed in ``docs/errors.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import ClassVar
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from handler.logs import note
+from handler.store import StoreError
+from mlcore.errors import MlcoreError
+
+_log = logging.getLogger(__name__)
+
+
+class AdminError(Exception):
+    """An error that Moodle's admin can act on.
+
+    Parameters
+    ----------
+    **facts : object
+        What the placeholders of `sentence` stand for.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status of the answer.
+    sentence : str
+        The text of the answer.
+    """
+
+    status: ClassVar[int]
+    sentence: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.sentence.format(**facts))
+
+
+class SettingsError(Exception):
+    """An environment variable whose value cannot be used: the server does not start."""
+
+
+class MissingField(AdminError):
+    status = 400
+    sentence = "The request has no {name}, which Moodle always sends."
+
+
+class BadField(AdminError):
+    status = 400
+    sentence = "The request's {name} is not {expected}."
+
+
+class NameTooLong(AdminError):
+    status = 400
+    sentence = "The request's {name} is too long to be stored."
+
+
+class NoCredentials(AdminError):
+    status = 401
+    sentence = (
+        "The request has no username and password: enter them in Moodle under Site administration "
+        "> Plugins > Machine learning backends > Python machine learning backend."
+    )
+
+
+class WrongCredentials(AdminError):
+    status = 401
+    sentence = (
+        "The username or the password is wrong: correct them in Moodle under Site administration > "
+        "Plugins > Machine learning backends > Python machine learning backend."
+    )
+
+
+class NoUsers(AdminError):
+    status = 401
+    sentence = (
+        "This server has no users yet: make one with 'python -m handler users add NAME' and put "
+        "the line it prints into the server's MOODLE_MLBACKEND_PYTHON_USERS."
+    )
+
+
+class NotFound(AdminError):
+    status = 404
+    sentence = (
+        "There is nothing at this address: check the host and the port in Moodle's settings of the "
+        "Python machine learning backend."
+    )
+
+
+class MethodNotAllowed(AdminError):
+    status = 405
+    sentence = "This address does not answer to {method} requests."
+
+
+class BodyTooLarge(AdminError):
+    status = 413
+    sentence = (
+        "The request is larger than the {limit} MB that this server accepts: raise its "
+        "MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB."
+    )
+
+
+class TooManyParts(AdminError):
+    status = 413
+    sentence = "The request has more than {limit} form fields; Moodle sends seven at most."
+
+
+class BadRequest(AdminError):
+    status = 400
+    sentence = "The request cannot be read: it was cut off or changed on its way from Moodle."
+
+
+class NothingToExport(AdminError):
+    status = 503
+    sentence = "This model has not been trained yet, so there is nothing to export."
+
+
+class ModelDeleted(AdminError):
+    status = 503
+    sentence = "The model was deleted while this request was changing it; nothing was stored."
+
+
+class ModelIncomplete(AdminError):
+    status = 503
+    sentence = (
+        "A part of the stored model is missing or damaged. Try again; if it stays so, clear the "
+        "model's predictions in Moodle so that it is trained anew."
+    )
+
+
+class NewerModel(AdminError):
+    status = 503
+    sentence = (
+        "The model was stored by a newer version of this server: update the server, then try again."
+    )
+
+
+class Unexpected(AdminError):
+    status = 500
+    sentence = (
+        "The server failed in a way nobody foresaw. What happened is in its log under the "
+        "reference {reference}; the stored models are as they were."
+    )
+
+
+def init_app(app: Flask) -> None:
+    """Register what turns errors into answers."""
+    app.register_error_handler(Exception, _answer)
+
+
+def _answer(error: Exception) -> Response:
+    status, allowed = 400, None
+    if isinstance(error, AdminError | StoreError):
+        status = error.status
+    elif isinstance(error, HTTPException):
+        allowed = getattr(error, "valid_methods", None)
+        error = _of_werkzeug(error)
+        status = error.status
+    elif not isinstance(error, MlcoreError):
+        reference = secrets.token_hex(4)
+        note(reference=reference)
+        _log.error("reference %s", reference, exc_info=error)
+        error = Unexpected(reference=reference)
+        status = error.status
+    if isinstance(error, StoreError):
+        _log.error("the store failed: %r", error.__cause__ or error)
+    answer = Response(str(error), status=status, mimetype="text/plain")
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Basic realm="Moodle machine learning backend"'
+    if allowed:
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def _of_werkzeug(error: HTTPException) -> AdminError:
+    """Say what werkzeug means in our words."""
+    if error.code == 404:
+        return NotFound()
+    if error.code == 405:
+        return MethodNotAllowed(method=request.method)
+    if error.code == 413:
+        limit = request.max_content_length or 0
+        if request.content_length is None or request.content_length > limit:
+            return BodyTooLarge(limit=limit >> 20)
+        return TooManyParts(limit=request.max_form_parts)
+    return BadRequest()

@@ -1,0 +1,104 @@
+"""Reading requests: Moodle's fields, wherever a client puts them."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import IO, Any
+
+from flask import Request, g, request
+from werkzeug.formparser import FormDataParser
+
+from handler import errors
+from handler.logs import note
+from handler.models import ModelId
+
+MAX_PARTS = 50
+MAX_ITERATIONS = 1_000
+
+
+class _StrictParser(FormDataParser):
+    """Refuses a body that is broken, where werkzeug would find no fields in it."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> Any:
+        self.silent = not content_length
+        try:
+            return super().parse(stream, mimetype, content_length, options)
+        except ValueError as error:
+            raise errors.BadRequest from error
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads stay in memory, as they are read whole anyway."""
+
+    form_data_parser_class = _StrictParser
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return io.BytesIO()
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return a field of the form or of the query string; some clients mix them up.
+
+    Raises
+    ------
+    MissingField
+        When it is absent or empty and there is no default.
+    """
+    value = request.form.get(name) or request.args.get(name) or default
+    if value is None:
+        raise errors.MissingField(name=name)
+    return value
+
+
+def number(name: str, default: float) -> float:
+    """Return a field that is a finite number."""
+    try:
+        value = float(text(name, str(default)))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise errors.BadField(name=name, expected="a number")
+    return value
+
+
+def whole_number(name: str, default: int | None, low: int, high: int) -> int:
+    """Return a field that is a whole number in a range."""
+    value = text(name, None if default is None else str(default))
+    if not (value.isascii() and value.isdigit() and len(value) < 19 and low <= int(value) <= high):
+        raise errors.BadField(name=name, expected=f"a whole number from {low} to {high}")
+    return int(value)
+
+
+def upload(name: str) -> bytes:
+    """Return the content of an uploaded file."""
+    if name in request.files:
+        data: bytes = request.files[name].read()
+        return data
+    return text(name).encode()
+
+
+def model_id(dirhash: str = "dirhash") -> ModelId:
+    """Return which model the request is about.
+
+    Parameters
+    ----------
+    dirhash : str
+        The field that names Moodle's directory.
+    """
+    model = ModelId.of(g.user, text("uniqueid"), text(dirhash))
+    if dirhash == "dirhash":
+        note(model=model.folder)
+    return model

@@ -1,0 +1,31 @@
+"""Sign-in: HTTP Basic authorization on every endpoint that is not public."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, g, request
+
+from handler import errors, logs
+from handler.users import Users
+
+PUBLIC = {"version"}
+
+
+def init_app(app: Flask) -> None:
+    """Ask for credentials before anything of a request's body is read."""
+    app.before_request(_sign_in)
+
+
+def _sign_in() -> None:
+    if request.endpoint is None or request.endpoint in PUBLIC:
+        return  # no endpoint: the answer is 404 or 405 for everybody
+    users: Users = current_app.config["SETTINGS"].users
+    if not users:
+        raise errors.NoUsers
+    given = request.authorization
+    if given is None or given.type != "basic" or not given.username or given.password is None:
+        raise errors.NoCredentials
+    with logs.stage("sign-in"):
+        if not users.check(given.username, given.password):
+            raise errors.WrongCredentials
+    g.user = given.username
+    logs.note(user=given.username)

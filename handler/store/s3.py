@@ -1,0 +1,246 @@
+"""Objects in an Amazon S3 bucket."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from handler.store import (
+    AccessDenied,
+    BucketMissing,
+    Conflict,
+    CredentialsInvalid,
+    NotModified,
+    ObjectStore,
+    StoredObject,
+    StoreError,
+    Unavailable,
+    Unreachable,
+    checked,
+    is_key,
+)
+
+T = TypeVar("T")
+
+# One call must end within the 29 s that API Gateway gives a request. The connect time-out counts
+# for each of the (up to 8) addresses of S3, and a network without a way to S3 uses them all:
+# 3 attempts x 8 x 1 s. Mode "adaptive" is no choice, it may sleep for longer than that.
+_CONFIG = {
+    "connect_timeout": 1,
+    "read_timeout": 6,
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+    "max_pool_connections": 50,  # with fewer, busy threads make urllib3 log warnings
+}
+_PAUSES = (0.1, 0.4)  # seconds between attempts of our own,
+_PATIENCE = 5.0  # and how long after the first one a further one may begin
+_BATCH = 1000  # the most that DeleteObjects takes
+_WRITER = "writer"  # metadata: which swap wrote the object
+
+
+class _NoSuchKey(StoreError):
+    pass
+
+
+# By S3's error code, else by HTTP status.
+_MEANING: dict[str, type[Exception]] = {
+    "NoSuchKey": _NoSuchKey,
+    "ConditionalRequestConflict": Conflict,
+    "NoSuchBucket": BucketMissing,
+    "InvalidBucketName": BucketMissing,
+    "PermanentRedirect": BucketMissing,
+    "ExpiredToken": CredentialsInvalid,
+    "InvalidAccessKeyId": CredentialsInvalid,
+    "InvalidToken": CredentialsInvalid,
+    "RequestExpired": CredentialsInvalid,
+    "RequestTimeTooSkewed": CredentialsInvalid,
+    "SignatureDoesNotMatch": CredentialsInvalid,
+    "TokenRefreshRequired": CredentialsInvalid,
+    "AccessDenied": AccessDenied,
+    "InternalError": Unavailable,
+    "OperationAborted": Unavailable,
+    "ServiceUnavailable": Unavailable,
+    "SlowDown": Unavailable,
+    "RequestTimeout": Unreachable,
+    "304": NotModified,
+    "401": CredentialsInvalid,
+    "403": AccessDenied,
+    "409": Conflict,
+    "412": Conflict,
+    "429": Unavailable,
+    "500": Unavailable,
+    "502": Unavailable,
+    "503": Unavailable,
+    "504": Unavailable,
+}
+
+
+class S3Store(ObjectStore):
+    """Keep objects in an S3 bucket, with the credentials that boto3 finds by itself.
+
+    Nothing is imported or contacted before the first use.
+
+    Parameters
+    ----------
+    bucket : str
+        Name of the bucket.
+    prefix : str, optional
+        Folder of the bucket that holds everything of this store.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self._bucket = bucket
+        self._prefix = "".join(f"{name}/" for name in prefix.split("/") if name)
+        self._client: Any = None
+        self._connecting = threading.Lock()
+
+    def get(self, key: str, unless: str | None = None) -> StoredObject | None:
+        """Read an object; one that S3 cuts short is asked for again."""
+        conditions = {} if unless is None else {"IfNoneMatch": unless}
+        try:
+            data, answer = self._read(self._prefix + checked(key), **conditions)
+        except _NoSuchKey:
+            return None
+        return StoredObject(data, answer["ETag"])
+
+    def put(self, key: str, data: bytes) -> str:
+        """Write an object whatever was there before, and return its etag."""
+        return self._write(self._prefix + checked(key), data)
+
+    def swap(self, key: str, data: bytes, expected: str | None) -> str:
+        """Write an object on condition that its etag is the expected one, and return the new."""
+        name = self._prefix + checked(key)
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        writer = uuid.uuid4().hex
+        try:
+            return self._write(name, data, Metadata={_WRITER: writer}, **condition)
+        except (Conflict, _NoSuchKey) as error:
+            # When the answer to a successful write is lost, boto3 writes again and hears of a
+            # conflict with itself. Equal content would not do as a proof: another may write it.
+            etag = self._etag_written_by(writer, name)
+            if etag is None:
+                raise Conflict(self._bucket) from error
+            return etag
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects, up to a thousand in one request."""
+        names = [{"Key": self._prefix + checked(key)} for key in keys]
+        for start in range(0, len(names), _BATCH):
+            self._remove(names[start : start + _BATCH])
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """List the keys in a folder, sorted; what is not a key of ours is passed over."""
+        folder = self._prefix + (checked(prefix.removesuffix("/")) + "/" if prefix else "")
+        found: list[str] = []
+        page: dict[str, str] = {}
+        while True:
+            with self._explained():
+                answer = self._connect().list_objects_v2(Bucket=self._bucket, Prefix=folder, **page)
+            found += [item["Key"].removeprefix(self._prefix) for item in answer.get("Contents", [])]
+            if "NextContinuationToken" not in answer:
+                return [key for key in found if is_key(key)]
+            page = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def _read(self, name: str, **conditions: str) -> tuple[bytes, Any]:
+        def work() -> tuple[bytes, Any]:
+            with self._explained():
+                answer = self._connect().get_object(Bucket=self._bucket, Key=name, **conditions)
+                return answer["Body"].read(), answer
+
+        return _repeated(work)
+
+    def _write(self, name: str, data: bytes, **options: Any) -> str:
+        with self._explained():
+            answer = self._connect().put_object(Bucket=self._bucket, Key=name, Body=data, **options)
+        return str(answer["ETag"])
+
+    def _etag_written_by(self, writer: str, name: str) -> str | None:
+        try:
+            _, answer = self._read(name)
+        except _NoSuchKey:
+            return None
+        return str(answer["ETag"]) if answer["Metadata"].get(_WRITER) == writer else None
+
+    def _remove(self, names: list[dict[str, str]]) -> None:
+        def work() -> None:
+            with self._explained():
+                answer = self._connect().delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": names, "Quiet": True}
+                )
+            # The request as a whole succeeds even where every object of it was refused.
+            for error in answer.get("Errors", []):
+                raise _meaning(error["Code"])(self._bucket)
+
+        _repeated(work)
+
+    def _connect(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        with self._connecting:
+            if self._client is None:
+                # A session of its own: boto3's default one is not safe to share between threads.
+                self._client = boto3.session.Session().client("s3", config=Config(**_CONFIG))
+            return self._client
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn whatever boto3 raises into an error of the store."""
+        try:
+            yield
+        except Exception as error:
+            raise _kind(error)(self._bucket) from error
+
+
+def _kind(error: Exception) -> type[Exception]:
+    from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+
+    match error:
+        case boto.ClientError():
+            answer = error.response
+            return _meaning(answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"])
+        case (
+            boto.NoCredentialsError()
+            | boto.PartialCredentialsError()
+            | boto.CredentialRetrievalError()
+            | boto.TokenRetrievalError()
+            | boto.SSOError()
+            | boto.ProfileNotFound()
+        ):
+            return CredentialsInvalid
+        case boto.ParamValidationError() if "bucket name" in str(error):
+            return BucketMissing
+        case boto.InvalidRegionError():
+            return BucketMissing
+        case (
+            boto.ConnectionError()
+            | boto.HTTPClientError()
+            | boto.IncompleteReadError()
+            | boto.FlexibleChecksumError()
+            | ResponseParserError()
+            | HTTPError()
+            | OSError()
+            | ValueError()  # an AWS_ENDPOINT_URL that is no address
+        ):
+            return Unreachable
+    return StoreError
+
+
+def _meaning(code: str, status: int | None = None) -> type[Exception]:
+    return _MEANING.get(code) or _MEANING.get(str(status), StoreError)
+
+
+def _repeated(work: Callable[[], T]) -> T:
+    """Work again after passing faults that boto3 does not see, while there is time."""
+    started = time.monotonic()
+    for pause in _PAUSES:
+        try:
+            return work()
+        except (Unavailable, Unreachable):
+            if time.monotonic() - started > _PATIENCE:
+                raise
+            time.sleep(pause)
+    return work()

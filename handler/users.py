@@ -1,0 +1,120 @@
+"""Who may use the server: names and passwords, the latter usually as hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from handler.errors import SettingsError
+
+VARIABLE = "MOODLE_MLBACKEND_PYTHON_USERS"
+
+# Moodle's form takes these characters only, for both
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+_SCRYPT = re.compile(r"scrypt:([1-9]\d{1,6}):[1-9]\d?:[1-9]\d?\$[^$]+\$[0-9a-f]{128}", re.ASCII)
+_SHA256 = re.compile(r"sha256:([^:]*):([0-9a-f]{64})")
+
+
+class Users:
+    """The users of a server.
+
+    Parameters
+    ----------
+    entries : mapping of str to str
+        Passwords by name: plain, ``sha256:salt:hexdigest`` or ``scrypt:N:r:p$salt$hash``.
+    """
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries = dict(entries)
+        # stands in for the password of unknown users, who must cost as much time as known ones
+        self._decoy = max(self._entries.values(), key=_cost, default="")
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[str, bytes] = {}
+
+    @classmethod
+    def parse(cls, text: str) -> Users:
+        """Read ``user:password`` entries that are separated by commas.
+
+        Raises
+        ------
+        SettingsError
+            Names the position of an entry that cannot be used, never its content.
+        """
+        entries: dict[str, str] = {}
+        for position, entry in enumerate(text.split(",") if text.strip() else (), 1):
+            name, colon, password = entry.strip().partition(":")
+            if (
+                not name
+                or not colon
+                or not password
+                or (":" in password and not _is_hash(password))
+            ):
+                raise SettingsError(
+                    f"Entry {position} of {VARIABLE} is not of the form user:password, "
+                    "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
+                    "'python -m handler users add NAME'."
+                )
+            if name in entries:
+                raise SettingsError(
+                    f"Entry {position} of {VARIABLE} has the name of an earlier entry: remove one."
+                )
+            entries[name] = password
+        return cls(entries)
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def check(self, name: str, password: str) -> bool:
+        """Say whether this is a user's password.
+
+        Takes as long for unknown users as for known ones. A password that was right is remembered
+        (as a keyed digest), so that the cost of its hash is paid once in a process.
+        """
+        digest = hmac.digest(self._key, password.encode(), "sha256")
+        if hmac.compare_digest(self._verified.get(name, b""), digest):
+            return True
+        right = _matches(self._entries.get(name, self._decoy), password) and name in self._entries
+        if right:
+            self._verified[name] = digest
+        return right
+
+
+def make_entry(name: str) -> tuple[str, str]:
+    """Return an entry for the users variable and its new random password.
+
+    Raises
+    ------
+    ValueError
+        When Moodle's form would not take the name.
+    """
+    if not _ALPHABET.fullmatch(name):
+        raise ValueError("A username may hold only letters, digits, '_' and '-': Moodle's rule.")
+    password = secrets.token_urlsafe(24)
+    return f"{name}:{generate_password_hash(password, method='scrypt')}", password
+
+
+def _is_hash(stored: str) -> bool:
+    scrypt = _SCRYPT.fullmatch(stored)
+    if scrypt:
+        return int(scrypt[1]).bit_count() == 1  # scrypt takes powers of two only
+    return bool(_SHA256.fullmatch(stored))
+
+
+def _cost(stored: str) -> int:
+    return bool(_SHA256.fullmatch(stored)) + 2 * bool(_SCRYPT.fullmatch(stored))
+
+
+def _matches(stored: str, password: str) -> bool:
+    if _SCRYPT.fullmatch(stored):
+        return check_password_hash(stored, password)
+    sha256 = _SHA256.fullmatch(stored)
+    if sha256:
+        salt, expected = sha256.groups()
+        found = hashlib.sha256((salt + password).encode()).hexdigest()
+        return hmac.compare_digest(found, expected)
+    return hmac.compare_digest(stored.encode(), password.encode())

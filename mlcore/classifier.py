@@ -1,0 +1,162 @@
+"""A fitted classifier: predicts with numpy alone, and becomes a model file and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore import errors, modelfile
+from mlcore.dataset import MAX_CLASSES, MAX_FEATURES
+from mlcore.parts import KINDS, Part
+
+KIND = "moodle-classifier"
+FORMAT = 1
+
+_MAX_BYTES = 128 << 20  # of an unpacked classifier; a large real one has 1 MB
+_MAX_PRIORS = 8
+_MAX_PARTS = 10
+_SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Weighted mean of the probabilities of its parts.
+
+    Attributes
+    ----------
+    classes : tuple of int
+        Class values in ascending order.
+    feature_names : tuple of str
+    weights : tuple of float
+        One for each part; their sum is 1.
+    parts : tuple of Part
+    prior : Classifier or None
+        The imported model that this one refines.
+    """
+
+    classes: tuple[int, ...]
+    feature_names: tuple[str, ...]
+    weights: tuple[float, ...]
+    parts: tuple[Part, ...]
+    prior: Classifier | None = None
+
+    def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32
+            NaN where there is no value.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            Columns in the order of `classes`.
+
+        Raises
+        ------
+        mlcore.errors.OtherFeatures
+        mlcore.errors.DamagedModelFile
+            When an imported model's numbers are so large that nothing can be computed with them.
+        """
+        if X.shape[1] != len(self.feature_names):
+            raise errors.OtherFeatures(found=X.shape[1], expected=len(self.feature_names))
+        log_prior = None if self.prior is None else np.log(self.prior.predict_proba(X))
+        mean = np.zeros((len(X), len(self.classes)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for weight, part in zip(self.weights, self.parts, strict=True):
+                mean += weight * part.predict_proba(X, log_prior)
+        if np.isnan(mean).any():
+            raise errors.DamagedModelFile(what="its numbers are too large")
+        mean = np.clip(mean, _SMALLEST, 1)
+        return mean / mean.sum(axis=1, keepdims=True)
+
+    def to_bytes(self) -> bytes:
+        """Return the model file (see `mlcore.modelfile`)."""
+        arrays: dict[str, NDArray[Any]] = {}
+        facts = self._describe("", arrays)
+        names = {"feature_names": list(self.feature_names), "classes": list(self.classes)}
+        return modelfile.write(KIND, FORMAT, {**names, **facts}, arrays)
+
+    def _describe(self, prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        for i, part in enumerate(self.parts):
+            for name, array in part.arrays().items():
+                arrays[f"{prefix}part{i}.{name}"] = array
+        return {
+            "parts": [
+                {"kind": part.kind, "weight": weight}
+                for weight, part in zip(self.weights, self.parts, strict=True)
+            ],
+            "prior": self.prior and self.prior._describe(f"{prefix}prior.", arrays),
+        }
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Classifier:
+        """Read a model file, perhaps a stranger's.
+
+        Raises
+        ------
+        mlcore.errors.ModelFileError
+        """
+        facts, arrays = modelfile.read(data, KIND, FORMAT, _MAX_BYTES)
+        classes, names = facts.get("classes"), facts.get("feature_names")
+        if (
+            not isinstance(classes, list)
+            or not all(type(value) is int and abs(value) <= 2**24 for value in classes)
+            or not 2 <= len(classes) <= MAX_CLASSES
+            or classes != sorted(set(classes))
+        ):
+            raise errors.DamagedModelFile(what="no classes")
+        if (
+            not isinstance(names, list)
+            or not all(isinstance(name, str) for name in names)
+            or not 1 <= len(names) <= MAX_FEATURES
+        ):
+            raise errors.DamagedModelFile(what="no feature names")
+        try:
+            return cls._from_facts(facts, arrays, tuple(classes), tuple(names), "", _MAX_PRIORS)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise errors.DamagedModelFile(what="its description is incomplete") from error
+
+    @classmethod
+    def _from_facts(
+        cls,
+        facts: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],
+        classes: tuple[int, ...],
+        names: tuple[str, ...],
+        prefix: str,
+        depth: int,
+    ) -> Classifier:
+        prior = None
+        if facts["prior"] is not None:
+            if not depth:
+                raise errors.DamagedModelFile(what="too many models in one another")
+            prior = cls._from_facts(
+                facts["prior"], arrays, classes, names, f"{prefix}prior.", depth - 1
+            )
+        weights, parts = [], []
+        if len(facts["parts"]) > _MAX_PARTS:
+            raise errors.DamagedModelFile(what="too many parts")
+        for i, description in enumerate(facts["parts"]):
+            weight = description["weight"]
+            if type(weight) not in (int, float) or not 0 < weight <= 1:
+                raise errors.DamagedModelFile(what="a weight out of range")
+            if description["kind"] not in KINDS:
+                raise errors.DamagedModelFile(what="an unknown part")
+            own = f"{prefix}part{i}."
+            stored = {
+                name.removeprefix(own): array
+                for name, array in arrays.items()
+                if name.startswith(own)
+            }
+            kind = KINDS[description["kind"]]
+            parts.append(kind.from_arrays(stored, len(names), len(classes), prior is not None))
+            weights.append(float(weight))
+        if not abs(sum(weights) - 1) < 1e-6:
+            raise errors.DamagedModelFile(what="weights that do not add up")
+        return cls(classes, names, tuple(weights), tuple(parts), prior)

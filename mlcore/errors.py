@@ -1,0 +1,146 @@
+"""What can be wrong with a dataset or a model file, each with one sentence for Moodle's admin."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MlcoreError(ValueError):
+    """Base of all errors that come from what was sent, not from this program.
+
+    Parameters
+    ----------
+    **facts : object
+        What the placeholders of `sentence` stand for.
+    """
+
+    sentence: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.sentence.format(**facts))
+
+
+class DatasetError(MlcoreError):
+    """A dataset file that cannot be used."""
+
+
+class EmptyDataset(DatasetError):
+    sentence = "The dataset holds no rows: Moodle has no samples to send for this model yet."
+
+
+class NotText(DatasetError):
+    sentence = "The dataset is not UTF-8 text: it is not a file that Moodle made."
+
+
+class IncompleteHeader(DatasetError):
+    sentence = (
+        "The dataset's first three lines must be Moodle's: names, their values and the columns. "
+        "This file does not begin so."
+    )
+
+
+class MissingMetadata(DatasetError):
+    sentence = "The dataset's first line does not name {name}, which Moodle always sends."
+
+
+class BadMetadata(DatasetError):
+    sentence = "The dataset's second line has a value for {name} that cannot be used: {value}."
+
+
+class NotDiscrete(DatasetError):
+    sentence = (
+        "The dataset's target is {targettype}, and only discrete targets (classes) can be "
+        "learned: choose another target in Moodle."
+    )
+
+
+class ColumnCount(DatasetError):
+    sentence = "The dataset's third line names {found} columns where nfeatures asks for {expected}."
+
+
+class RowLength(DatasetError):
+    sentence = "Line {line} of the dataset has {found} values where {expected} were expected."
+
+
+class BadNumber(DatasetError):
+    sentence = "Line {line}, column {column} of the dataset holds {text}, which is not a number."
+
+
+class BadTarget(DatasetError):
+    sentence = (
+        "Line {line} of the dataset has the target {text}, which is none of the target classes "
+        "{classes}."
+    )
+
+
+class TooManyRows(DatasetError):
+    sentence = "The dataset has {found} rows, and {limit} is the most that one file may hold."
+
+
+class TooManyFeatures(DatasetError):
+    sentence = "The dataset has {found} features, and {limit} is the most that a model may have."
+
+
+class TooManyClasses(DatasetError):
+    sentence = "The target has {found} classes, and {limit} is the most that a model may have."
+
+
+class OtherFeatures(DatasetError):
+    sentence = (
+        "The dataset has {found} features and the trained model has {expected}: the model's "
+        "indicators have changed. Clear its predictions in Moodle so that it is trained anew."
+    )
+
+
+class OtherClasses(DatasetError):
+    sentence = (
+        "The dataset has the target classes {found} and the trained model has {expected}: the "
+        "target has changed. Clear the model's predictions in Moodle so that it is trained anew."
+    )
+
+
+class NotEnoughData(MlcoreError):
+    """A dataset that is right, but too small or too one-sided for what is asked of it."""
+
+
+class ClassesMissing(NotEnoughData):
+    sentence = (
+        "There is not enough data to train yet: no sample of the target class {missing} has been "
+        "sent so far."
+    )
+
+
+class TooFewToEvaluate(NotEnoughData):
+    sentence = (
+        "There is not enough data to evaluate this model: the dataset needs two samples or more "
+        "of at least two target classes."
+    )
+
+
+class ModelFileError(MlcoreError):
+    """A model file that cannot be read."""
+
+
+class NotAModelFile(ModelFileError):
+    sentence = (
+        "The file to import is not a model that was exported from this server. Models of other "
+        "machine learning backends cannot be imported: train the model anew instead."
+    )
+
+
+class DamagedModelFile(ModelFileError):
+    sentence = (
+        "The model file is damaged or was changed after its export ({what}): export it again and "
+        "import the new file."
+    )
+
+
+class NewerModelFile(ModelFileError):
+    sentence = (
+        "The model file has format {found}, and this server knows formats up to {known}: update "
+        "the server, then import it again."
+    )
+
+
+class ModelFileTooLarge(ModelFileError):
+    sentence = "The model file is too large: unpacked it may hold {limit} MB in {members} members."

@@ -1,0 +1,162 @@
+"""The container of everything that is stored or exported: named arrays and JSON facts, no code.
+
+A model file is a zip archive with one ``model.json`` and a ``.npy`` member for each array, so it
+survives being unpacked and packed again by Moodle. Nothing in it is ever executed: arrays are of
+plain number types only, and no pickle is read. Files come from strangers (Moodle's users share
+exported models), so each size is checked before memory is set aside for it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore import errors
+
+MAX_BYTES = 1 << 30
+MAX_MEMBERS = 500
+
+_FACTS = "model.json"
+_MAX_FACTS_BYTES = 16 << 20
+_MEMBER = re.compile(r"[a-z0-9_.]+\.npy")
+# The one header that numpy gives such arrays. Its own reader accepts any Python literal.
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(<f4|<f8|\|i1|<i4|<i8|\|b1)', 'fortran_order': False, "
+    rb"'shape': \(([0-9]{1,10}),(?: ([0-9]{1,10}))?\), \} *\n",
+    re.DOTALL,
+)
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+
+
+def write(
+    kind: str, format: int, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> bytes:
+    """Return a model file.
+
+    Parameters
+    ----------
+    kind : str
+        What the file holds; `read` refuses any other.
+    format : int
+        Version of the layout of `facts` and `arrays`.
+    facts : mapping
+        What can be said in JSON.
+    arrays : mapping of str to ndarray
+        Of one or two dimensions; bool, int8, int32, int64, float32 or float64.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        header = {"kind": kind, "format": format, **facts}
+        text = json.dumps(header, allow_nan=False, indent=1)
+        _add(archive, _FACTS, text.encode())
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
+            _add(archive, f"{name}.npy", member.getvalue())
+    return out.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, date_time=_EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o600 << 16
+    archive.writestr(info, data)
+
+
+def read(
+    data: bytes, kind: str, format: int, max_bytes: int = MAX_BYTES
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the facts and the arrays of a model file.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : str
+        What the file must hold.
+    format : int
+        The newest layout that the caller understands.
+    max_bytes : int
+        Limit to the size of all members, unpacked.
+
+    Raises
+    ------
+    mlcore.errors.ModelFileError
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+        raise errors.NotAModelFile from error
+    with archive:
+        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members.values()) > max_bytes:
+            raise errors.ModelFileTooLarge(limit=max_bytes >> 20, members=MAX_MEMBERS)
+        if _FACTS not in members:
+            raise errors.NotAModelFile
+        facts = _read_facts(_unpack(archive, members.pop(_FACTS), _MAX_FACTS_BYTES))
+        if facts.get("kind") != kind:
+            raise errors.NotAModelFile
+        found = facts.get("format")
+        if not isinstance(found, int) or found < 1:
+            raise errors.DamagedModelFile(what="no format")
+        if found > format:
+            raise errors.NewerModelFile(found=found, known=format)
+        arrays = {}
+        for name, info in members.items():
+            if not _MEMBER.fullmatch(name):
+                raise errors.DamagedModelFile(what="an unknown member")
+            arrays[name.removesuffix(".npy")] = _read_array(_unpack(archive, info, max_bytes))
+    return facts, arrays
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """Return a member's bytes; never more than it declares, whatever it holds."""
+    if info.file_size > limit:
+        raise errors.ModelFileTooLarge(limit=limit >> 20, members=MAX_MEMBERS)
+    if info.compress_type not in _PACKINGS:
+        raise errors.DamagedModelFile(what="a member is packed in an unusual way")
+    try:
+        with archive.open(info) as member:
+            return member.read(info.file_size)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as error:
+        raise errors.DamagedModelFile(what="a member cannot be unpacked") from error
+
+
+def _read_facts(text: bytes) -> dict[str, Any]:
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise errors.NotAModelFile from error
+    if not isinstance(facts, dict):
+        raise errors.NotAModelFile
+    return facts
+
+
+def _read_array(data: bytes) -> NDArray[Any]:
+    """Read a ``.npy`` member of a plain number type whose size is what it says."""
+    header = _HEADER.match(data)
+    if not header:
+        raise errors.DamagedModelFile(what="an array of an unexpected type")
+    dtype = np.dtype(header[1].decode())
+    shape = [int(length) for length in header.groups()[1:] if length]
+    values = data[header.end() :]
+    if len(values) != math.prod(shape) * dtype.itemsize:
+        raise errors.DamagedModelFile(what="an array of an unexpected size")
+    return np.frombuffer(values, dtype=dtype).reshape(shape)

@@ -1,0 +1,411 @@
+"""The fitted parts of a classifier, as plain arrays that numpy alone can predict with.
+
+Each part turns samples into class probabilities. Fitting them is the business of `mlcore.blend`;
+here nothing heavier than numpy is imported, which keeps cold starts short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore import errors
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_CELLS = 1 << 15  # samples times trees walked at a time: small enough for the cache
+_MAX_NODES = 5_000_000
+_MAX_TREES = 1_000  # for each score
+_MAX_DEPTH = 200
+_MAX_UNITS = 1_000  # of a layer
+_LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
+
+
+class Part(Protocol):
+    """What a classifier is blended from."""
+
+    kind: ClassVar[str]
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes).
+
+        `log_prior`, of the same shape, are the logarithms of an imported model's probabilities.
+        """
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Turns indicator values into the standardised columns that linear models and nets need.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (n_columns,), int32
+        The features that vary, which are the only ones used.
+    flags : ndarray of shape (n_flags,), int32
+        The features of which some samples have no value: each gets a 0/1 column for that.
+    fill : ndarray of shape (n_columns,), float32
+        Stands in for a missing value: the feature's mean.
+    mean, scale : ndarray of shape (n_columns + n_flags,), float32
+    """
+
+    columns: NDArray[np.int32]
+    flags: NDArray[np.int32]
+    fill: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, X: NDArray[np.float32], weights: NDArray[np.float64]) -> Preparation:
+        """Learn means and scales from weighted samples."""
+        with np.errstate(invalid="ignore"):
+            empty = np.isnan(X)
+            low = np.fmin.reduce(X, axis=0)
+            high = np.fmax.reduce(X, axis=0)
+        columns = np.flatnonzero(low < high)  # false where all are empty: NaN
+        some = empty.any(axis=0) & ~empty.all(axis=0)
+        flags = np.flatnonzero(some)
+        if not len(columns) and not len(flags):
+            columns = np.array([0])  # one column without information, since fits need one
+        kept = X[:, columns]
+        present = ~empty[:, columns] * weights[:, None]
+        total = present.sum(axis=0)
+        sums = np.einsum("ij,ij->j", present, np.where(empty[:, columns], 0, kept))
+        fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        unscaled = cls(
+            columns=columns.astype(np.int32),
+            flags=flags.astype(np.int32),
+            fill=fill.astype(np.float32),
+            mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
+            scale=np.ones(len(columns) + len(flags), dtype=np.float32),
+        )
+        prepared = unscaled.apply(X).astype(np.float64)
+        mean = np.average(prepared, axis=0, weights=weights)
+        scale = np.sqrt(np.average((prepared - mean) ** 2, axis=0, weights=weights))
+        scale[scale < 1e-6] = 1
+        return cls(
+            unscaled.columns,
+            unscaled.flags,
+            unscaled.fill,
+            mean.astype(np.float32),
+            scale.astype(np.float32),
+        )
+
+    def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
+        values = X[:, self.columns]
+        values = np.where(np.isnan(values), self.fill, values)
+        values = np.clip(values, -_LARGEST, _LARGEST)
+        prepared = np.hstack([values, np.isnan(X[:, self.flags])], dtype=np.float32)
+        prepared -= self.mean
+        prepared /= self.scale
+        return prepared
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        return {
+            "columns": self.columns,
+            "flags": self.flags,
+            "fill": self.fill,
+            "mean": self.mean,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int) -> Preparation:
+        """Check and take over what `arrays` returned."""
+        columns = _vector(arrays, "columns", np.int32)
+        flags = _vector(arrays, "flags", np.int32)
+        for indices in (columns, flags):
+            _require(((indices >= 0) & (indices < n_features)).all(), "a feature out of range")
+            _require((np.diff(indices) > 0).all(), "a feature used twice")
+        width = len(columns) + len(flags)
+        scale = _vector(arrays, "scale", np.float32, width)
+        _require((scale > 0).all(), "a scale that is not positive")
+        return cls(
+            columns,
+            flags,
+            _vector(arrays, "fill", np.float32, len(columns)),
+            _vector(arrays, "mean", np.float32, width),
+            scale,
+        )
+
+
+def inputs(
+    preparation: Preparation, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+) -> NDArray[np.float32]:
+    """Return what `Dense` computes with: prepared features and an imported model's log-odds."""
+    prepared = preparation.apply(X)
+    if log_prior is None:
+        return prepared
+    odds = (log_prior - log_prior[:, :1])[:, 1:]
+    return np.hstack([prepared, odds], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A linear model (one layer) or a net with rectified linear units (several).
+
+    Attributes
+    ----------
+    preparation : Preparation
+    weights : tuple of ndarray of shape (n_inputs, n_outputs), float32
+    biases : tuple of ndarray of shape (n_outputs,), float32
+        The last layer has one output for two classes, else one for each class.
+    """
+
+    kind: ClassVar[str] = "dense"
+    preparation: Preparation
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        values = inputs(self.preparation, X, log_prior)
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if layer:
+                values = np.maximum(values, 0)
+            values = values @ weights + biases
+        return probabilities(values.astype(np.float64))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        stored = self.preparation.arrays()
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            stored[f"weights.{layer}"] = weights
+            stored[f"biases.{layer}"] = biases
+        return stored
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Dense:
+        """Check and take over what `arrays` returned."""
+        preparation = Preparation.from_arrays(arrays, n_features)
+        width = len(preparation.mean) + (n_classes - 1 if prior else 0)
+        weights, biases = [], []
+        for layer in range(sum(name.startswith("biases.") for name in arrays)):
+            bias = _vector(arrays, f"biases.{layer}", np.float32)
+            _require(len(bias) <= _MAX_UNITS, "a layer too wide")
+            weights.append(_matrix(arrays, f"weights.{layer}", np.float32, (width, len(bias))))
+            biases.append(bias)
+            width = len(bias)
+        outputs = 1 if n_classes == 2 else n_classes
+        _require(biases and width == outputs, "a layer of the wrong size")
+        return cls(preparation, tuple(weights), tuple(biases))
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Boosted trees, all their nodes in flat arrays.
+
+    A node sends a sample to `right` when its value of `feature` is above `threshold`, else to
+    `left`. A leaf sends it to itself. What a missing value does is part of the node, too:
+    it counts as minus infinity, plus infinity or zero.
+
+    Attributes
+    ----------
+    roots : ndarray of shape (n_trees,), int32
+        Tree t adds to the score of class t modulo the number of scores.
+    feature, left, right : ndarray of shape (n_nodes,), int32
+    threshold : ndarray of shape (n_nodes,), float32
+    missing : ndarray of shape (n_nodes,), int8
+        Sign of what a missing value counts as.
+    value : ndarray of shape (n_nodes,), float64
+        What a leaf adds; 0 for others.
+    n_scores : int
+        1 for two classes, else one for each class.
+    """
+
+    kind: ClassVar[str] = "trees"
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    threshold: NDArray[np.float32]
+    missing: NDArray[np.int8]
+    value: NDArray[np.float64]
+    n_scores: int
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        scores = self._scores(X)
+        if log_prior is not None:
+            scores += prior_scores(log_prior)
+        return probabilities(scores)
+
+    def _scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the sum of the trees' leaves, of shape (n_samples, n_scores)."""
+        used, feature = np.unique(self.feature, return_inverse=True)
+        # three copies of each feature, one for each thing that a missing value may count as, so
+        # that walking the trees needs no look at missing values
+        copy = feature * 3 + (self.missing + 1)
+        children = np.stack([self.left, self.right], axis=1).ravel()
+        scores = np.zeros((len(X), self.n_scores))
+        if not len(self.roots):
+            return scores
+        step = max(1, _CELLS // len(self.roots))
+        for begin in range(0, len(X), step):
+            part = X[begin : begin + step][:, used]
+            empty = np.isnan(part)
+            stand_ins = np.array([-np.inf, 0, np.inf], dtype=np.float32)
+            copies = np.where(empty[:, :, None], stand_ins, part[:, :, None]).reshape(-1)
+            width = 3 * len(used)
+            leaves = self._walk(copies, len(part), width, copy, children)
+            values = self.value[leaves].reshape(len(part), -1, self.n_scores)
+            scores[begin : begin + step] = values.sum(axis=1)
+        return scores
+
+    def _walk(
+        self,
+        copies: NDArray[np.float32],
+        n_samples: int,
+        width: int,
+        copy: NDArray[np.intp],
+        children: NDArray[np.int32],
+    ) -> NDArray[np.int32]:
+        """Return the leaf of each sample in each tree, the trees of a sample side by side."""
+        nodes = np.tile(self.roots, n_samples)
+        offset = np.repeat(np.arange(n_samples) * width, len(self.roots))
+        walking = np.flatnonzero(self.left[nodes] != nodes)
+        while len(walking):
+            at = nodes[walking]
+            values = copies[offset[walking] + copy[at]]
+            at = children[2 * at + (values > self.threshold[at])]
+            nodes[walking] = at
+            walking = walking[self.left[at] != at]
+        return nodes
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        return {
+            "roots": self.roots,
+            "feature": self.feature,
+            "left": self.left,
+            "right": self.right,
+            "threshold": self.threshold,
+            "missing": self.missing,
+            "value": self.value,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Trees:
+        """Check and take over what `arrays` returned."""
+        n_scores = 1 if n_classes == 2 else n_classes
+        feature = _vector(arrays, "feature", np.int32)
+        n_nodes = len(feature)
+        _require(n_nodes <= _MAX_NODES, "too many nodes")
+        roots = _vector(arrays, "roots", np.int32)
+        left = _vector(arrays, "left", np.int32, n_nodes)
+        right = _vector(arrays, "right", np.int32, n_nodes)
+        missing = _vector(arrays, "missing", np.int8, n_nodes)
+        here = np.arange(n_nodes)
+        _require(len(roots) % n_scores == 0, "a tree too few")
+        _require(len(roots) <= _MAX_TREES * n_scores, "too many trees")
+        _require(((roots >= 0) & (roots < n_nodes)).all(), "a root out of range")
+        _require(((feature >= 0) & (feature < n_features)).all(), "a feature out of range")
+        _require((np.abs(missing.astype(np.int32)) <= 1).all(), "an unknown missing value")
+        leaf = (left == here) & (right == here)
+        below = (left > here) & (right > here) & (left < n_nodes) & (right < n_nodes)
+        _require((leaf | below).all(), "a node above its parent")
+        children = np.concatenate([roots, left[below], right[below]])
+        _require((np.bincount(children, minlength=n_nodes) == 1).all(), "a node of several trees")
+        level = roots
+        for _ in range(_MAX_DEPTH):
+            level = level[below[level]]
+            level = np.concatenate([left[level], right[level]])
+        _require(not len(level), "a tree too deep")
+        return cls(
+            roots,
+            feature,
+            left,
+            right,
+            _vector(arrays, "threshold", np.float32, n_nodes),
+            missing,
+            _vector(arrays, "value", np.float64, n_nodes),
+            n_scores,
+        )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The imported model as it is."""
+
+    kind: ClassVar[str] = "prior"
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        assert log_prior is not None
+        return np.exp(log_prior)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Prior:
+        """Check and take over what `arrays` returned."""
+        _require(prior, "no imported model")
+        return cls()
+
+
+KINDS: dict[str, type[Dense] | type[Trees] | type[Prior]] = {
+    part.kind: part for part in (Dense, Trees, Prior)
+}
+
+
+def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn scores into probabilities: one column by the logistic function, more by softmax.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+    """
+    if scores.shape[1] == 1:
+        scores = np.hstack([np.zeros_like(scores), scores])
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def prior_scores(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores from which boosting starts: one column for two classes, else all."""
+    return log_prior if log_prior.shape[1] > 2 else log_prior[:, 1:] - log_prior[:, :1]
+
+
+def _require(condition: object, what: str) -> None:
+    if not condition:
+        raise errors.DamagedModelFile(what=what)
+
+
+def _vector(
+    arrays: Arrays, name: str, dtype: type[np.generic], length: int | None = None
+) -> NDArray[Any]:
+    array = arrays.get(name)
+    _require(array is not None and array.ndim == 1 and array.dtype == dtype, f"{name} is missing")
+    assert array is not None
+    _require(length is None or len(array) == length, f"{name} has a wrong size")
+    _require(np.isfinite(array).all() or name == "threshold", f"{name} is not finite")
+    return array
+
+
+def _matrix(
+    arrays: Arrays, name: str, dtype: type[np.generic], shape: tuple[int, int]
+) -> NDArray[Any]:
+    array = arrays.get(name)
+    _require(array is not None and array.dtype == dtype, f"{name} is missing")
+    assert array is not None
+    _require(array.shape == shape, f"{name} has a wrong size")
+    _require(np.isfinite(array).all(), f"{name} is not finite")
+    return array

@@ -1,0 +1,270 @@
+"""Errors: each is a sentence for Moodle's admin, and docs/errors.md lists them all."""
+
+import ast
+import importlib
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from handler import answers, errors
+from handler.errors import AdminError
+from handler.store import (
+    AccessDenied,
+    Conflict,
+    DirectoryUnusable,
+    DiskFull,
+    StoreError,
+    Unavailable,
+    Unreachable,
+)
+from mlcore.errors import MlcoreError, NotEnoughData
+from mlcore.evaluation import Evaluation, Measures
+
+PROJECT = Path(__file__).parents[2]
+DOCUMENT = (PROJECT / "docs" / "errors.md").read_text()
+HANDLER = sorted((PROJECT / "handler").glob("*.py"))
+
+
+def subclasses(base):
+    """All errors below a base that have a sentence."""
+    found = {below for direct in base.__subclasses__() for below in (direct, *subclasses(direct))}
+    return {kind for kind in found | {base} if getattr(kind, "sentence", None)}
+
+
+def status_of(kind):
+    """What the one place that turns errors into answers makes of a class."""
+    if issubclass(kind, NotEnoughData):
+        return "Moodle 8"
+    return str(kind.status if issubclass(kind, AdminError | StoreError) else 400)
+
+
+KINDS = sorted(
+    subclasses(AdminError) | subclasses(StoreError) | subclasses(MlcoreError),
+    key=lambda kind: kind.__name__,
+)
+
+
+# docs/errors.md -----------------------------------------------------------------------------------
+
+
+def documented():
+    """Message and status of each row of the tables, placeholders as ``*words*``."""
+    rows = re.findall(r"^\| ([A-Z*][^|]+) \| ([^|]+) \| [^|]+ \| [^|]+ \|$", DOCUMENT, re.MULTILINE)
+    return {(message, status) for message, status in rows if message != "Message"}
+
+
+def blanked(text, placeholder):
+    return re.sub(placeholder, "{}", text)
+
+
+class Literals(ast.NodeVisitor):
+    """Collects the strings of a module, but for docstrings and the command line's help."""
+
+    def __init__(self, path):
+        self.names = vars(importlib.import_module(f"handler.{path.stem}"))
+        self.found = []
+        self.visit(ast.parse(path.read_text()))
+
+    def visit_Expr(self, node):
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_keyword(self, node):
+        if node.arg not in ("help", "description"):
+            self.generic_visit(node)
+
+    def visit_Constant(self, node):
+        self.found.append(template(node, self.names))
+
+    visit_JoinedStr = visit_Constant
+
+
+def literal_sentences(path):
+    """Sentences that stand in the code itself, each as a template."""
+    texts = Literals(path).found
+    return {text for text in texts if re.search(r"\w [^\n]*[\w')]\.$", text)}
+
+
+def template(node, names):
+    """The text of a string, ``{}`` for what is not known before it runs."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=values):
+            return "".join(template(value, names) for value in values)
+        case ast.FormattedValue(value=value):
+            try:
+                constant = eval(compile(ast.Expression(value), "", "eval"), names)
+            except (NameError, AttributeError):
+                return "{}"
+            return constant if isinstance(constant, str) else "{}"
+    return ""
+
+
+def sentences_of(kinds):
+    return {(blanked(kind.sentence, r"\{\w+\}"), status_of(kind)) for kind in kinds}
+
+
+def test_every_error_is_documented_with_its_status_and_no_other():
+    listed = {(blanked(message, r"\*[^*]+\*"), status) for message, status in documented()}
+    of_classes = sentences_of(KINDS)
+    assert of_classes <= listed
+
+    others = {message for message, status in listed - of_classes}
+    known = {blanked(kind.sentence, r"\{\w+\}") for kind in KINDS}
+    literals = {text for path in HANDLER for text in literal_sentences(path)}
+    literals = {blanked(text, r"\{\w*\}") for text in literals} - known
+    assert others == literals | {answers.UNTRAINED}
+
+
+def test_the_messages_that_stop_the_start_are_documented_as_such():
+    listed = {blanked(message, r"\*[^*]+\*"): status for message, status in documented()}
+    for module in ("settings", "users", "__main__"):
+        found = literal_sentences(PROJECT / "handler" / f"{module}.py")
+        assert found
+        assert {listed[blanked(text, r"\{\w*\}")] for text in found} == {"start"}
+
+
+def documented_status(text):
+    """The status that the document gives to an actual message."""
+    for message, status in documented():
+        pattern = ".+".join(map(re.escape, re.split(r"\*[^*]+\*", message)))
+        if re.fullmatch(pattern, text):
+            return status
+    return None
+
+
+def make_evaluation(score, *more_scores, asked=None):
+    measures = [Measures(s, s, s, s, s, s, 0.1, 0.1) for s in (score, *more_scores)]
+    return Evaluation(tuple(measures), asked or len(measures), {})
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "status"),
+    [
+        (make_evaluation(0.5), 4),
+        (make_evaluation(0.8, 1.0), 8),
+        (make_evaluation(0.9, asked=10), 0),
+    ],
+)
+def test_the_status_of_what_an_evaluation_says_is_documented(evaluation, status):
+    answer = answers.of_evaluation(evaluation, 0.7, 0.05)
+    assert answer["status"] == status
+    (sentence,) = answer["info"]
+    assert documented_status(sentence) == f"Moodle {status}"
+
+
+def test_the_status_of_an_untrained_model_is_documented(moodle, course):
+    answer = moodle.prediction(course.unlabelled(1)).json
+    assert documented_status(answer["info"][0]) == f"Moodle {answer['status']}"
+
+
+def test_the_documented_status_is_the_one_that_is_answered(app):
+    for kind in KINDS:
+        if not issubclass(kind, NotEnoughData):
+            error = kind.__new__(kind)
+            Exception.__init__(error, "What happened.")
+            error.bucket = ""
+            with app.test_request_context("/export"):
+                answer = errors._answer(error)
+            assert str(answer.status_code) == status_of(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sentence_is_plain_text_and_ends(kind):
+    assert re.fullmatch(r"[A-Z][^\n<&]+\.", kind.sentence)
+
+
+# how errors are answered --------------------------------------------------------------------------
+
+
+class Broken:
+    """A store in which everything fails in one way."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def __getattr__(self, name):
+        def fail(*_, **__):
+            raise self._error
+
+        return fail
+
+
+def requests(moodle, course):
+    """One request of each kind that needs the store."""
+    data = course.labelled(12)
+    return {
+        "training": lambda: moodle.training(data),
+        "prediction": lambda: moodle.prediction(course.unlabelled(2)),
+        "evaluation": lambda: moodle.evaluation(data, niterations=1),
+        "evaluationlog": lambda: moodle.evaluationlog(1),
+        "export": lambda: moodle.export(),
+        "deletemodel": lambda: moodle.deletemodel(),
+    }
+
+
+ENDPOINTS = ["training", "prediction", "evaluation", "evaluationlog", "export", "deletemodel"]
+FAULTS = [AccessDenied, Unavailable, Unreachable, DiskFull, DirectoryUnusable, Conflict]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_store_is_told_and_never_taken_for_no_model(
+    app, moodle, course, endpoint, fault
+):
+    """Only a true missing object means "no model"."""
+    app.config["MODELS"]._store = Broken(fault("my-bucket"))
+    answer = requests(moodle, course)[endpoint]()
+    assert answer.status == fault.status
+    assert answer.text == fault.sentence.format(bucket="my-bucket")
+
+
+def test_the_cause_of_a_fault_of_the_store_is_in_the_log(app, moodle, caplog):
+    fault = Unreachable("my-bucket")
+    fault.__cause__ = ConnectionError("no route to host")
+    app.config["MODELS"]._store = Broken(fault)
+    answer = moodle.export()
+    assert "no route to host" not in answer.text
+    assert "no route to host" in caplog.text
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
+    app, moodle, course, endpoint, caplog
+):
+    caplog.set_level(logging.INFO)
+    app.config["MODELS"]._store = Broken(ZeroDivisionError("inner secrets"))
+    answer = requests(moodle, course)[endpoint]()
+    assert answer.status == 500
+    reference = re.search(r"under the reference ([0-9a-f]{8});", answer.text)[1]
+    for inside in ("Traceback", "ZeroDivision", "secrets", ".py"):
+        assert inside not in answer.text
+    of_error, of_request = caplog.records
+    assert reference in of_error.getMessage()
+    assert of_error.exc_info[0] is ZeroDivisionError
+    assert f'"reference": "{reference}"' in of_request.getMessage()
+
+
+def test_that_holds_in_flasks_debug_and_testing_modes_too(app, moodle):
+    app.debug = app.testing = True
+    app.config["MODELS"]._store = Broken(RuntimeError())
+    assert moodle.export().text.startswith("The server failed in a way nobody foresaw")
+
+
+def test_other_errors_are_no_news_for_the_log(moodle, caplog):
+    caplog.set_level(logging.WARNING)
+    moodle.export()
+    moodle.training(b"")
+    moodle.but(password="wrong").export()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("fault", [errors.NewerModel, errors.ModelIncomplete, errors.ModelDeleted])
+def test_what_is_wrong_with_a_stored_model_is_503(app, moodle, fault):
+    app.config["MODELS"]._store = Broken(fault())
+    answer = moodle.export()
+    assert answer.status == 503
+    assert answer.sentence == fault.sentence

@@ -1,0 +1,295 @@
+"""POST /evaluation and GET /evaluationlog."""
+
+import json
+import math
+
+import pytest
+
+from handler import answers
+from mlcore import evaluate, read_labelled
+
+MEASURES = {"score", "accuracy", "balanced accuracy", "precision", "recall", "f1_score"}
+FIELDS = MEASURES | {
+    "status",
+    "info",
+    "score_deviation",
+    "min_score",
+    "accepted_deviation",
+    "runid",
+    "dir",
+}
+
+
+@pytest.fixture
+def data(course):
+    return course.labelled(15)
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Lists the evaluations that were really computed."""
+    computed = []
+
+    def counting(*args, **kwargs):
+        computed.append(args)
+        return evaluate(*args, **kwargs)
+
+    monkeypatch.setattr("handler.endpoints.evaluate", counting)
+    return computed
+
+
+def evaluated(make_file, minscore=0.0, maxdeviation=1.0):
+    """What Moodle is told of a dataset that any model predicts perfectly."""
+    data = make_file(*["1,0,0", "0,1,1"] * 5)
+    return answers.of_evaluation(evaluate(read_labelled(data), 2), minscore, maxdeviation)
+
+
+# the fields of the answer -------------------------------------------------------------------------
+
+
+def test_has_all_fields_and_no_other(moodle, data):
+    assert set(moodle.evaluation(data).json) == FIELDS | {"auc", "auc_deviation"}
+
+
+def test_more_than_two_classes_have_no_auc(moodle, make_file):
+    rows = ["1,0,0", "0,1,1", "0,0,2"] * 4
+    assert set(moodle.evaluation(make_file(*rows, classes="[0,1,2]")).json) == FIELDS
+
+
+def test_the_figures_are_those_of_the_ml_core(moodle, course):
+    """score: the mean over the iterations of the weighted F1, with its standard deviation."""
+    data = course.labelled(40)
+    answer = moodle.evaluation(data, niterations=3).json
+    evaluation = evaluate(read_labelled(data), 3)
+    assert answer["score"] == answer["f1_score"] == evaluation.mean("f1_score")
+    assert answer["score_deviation"] == evaluation.deviation("f1_score") > 0
+    for name in ("accuracy", "precision", "recall", "auc"):
+        assert answer[name] == evaluation.mean(name)
+    assert answer["balanced accuracy"] == evaluation.mean("balanced_accuracy")
+    assert answer["auc_deviation"] == evaluation.deviation("auc")
+    assert len({answer[name] for name in ("score", "accuracy", "balanced accuracy")}) == 3
+
+
+def test_types_are_what_php_compares_with(moodle, data):
+    answer = moodle.evaluation(data).json
+    assert type(answer["status"]) is type(answer["runid"]) is int
+    assert type(answer["dir"]) is str
+    assert all(type(answer[name]) is float for name in MEASURES)
+    assert all(math.isfinite(answer[name]) for name in MEASURES)
+
+
+def test_repeats_what_was_asked_for(moodle, data):
+    answer = moodle.evaluation(data, minscore=0.25, maxdeviation=0.5).json
+    assert (answer["min_score"], answer["accepted_deviation"]) == (0.25, 0.5)
+
+
+def test_without_the_numbers_moodles_defaults_hold(moodle, data):
+    answer = moodle.post("evaluation", uniqueid="u", dirhash="d", dataset=data).json
+    assert (answer["min_score"], answer["accepted_deviation"]) == (0.7, 0.05)
+    log = moodle.but(uniqueid="u", dirhash="d").evaluationlog(answer["runid"]).files
+    assert len(json.loads(log["evaluation.json"])["iterations"]) == 10
+
+
+# status and info ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("minscore", "maxdeviation", "status"), [(0, 1, 0), (1.1, 1, 4), (0, -1, 8), (1.1, -1, 12)]
+)
+def test_status_has_bit_4_for_a_low_score_and_bit_8_for_too_much_deviation(
+    moodle, data, minscore, maxdeviation, status
+):
+    answer = moodle.evaluation(data, minscore=minscore, maxdeviation=maxdeviation).json
+    assert answer["status"] == status
+    assert type(answer["info"]) is list  # else it is a fatal error in Moodle
+    assert len(answer["info"]) == status.bit_count()
+    for sentence, bit in zip(answer["info"], [b for b in (4, 8) if status & b], strict=True):
+        beginning = {4: "The model predicts not well enough", 8: "There is not enough data"}[bit]
+        assert sentence.startswith(beginning)
+
+
+def test_a_score_or_deviation_at_the_limit_is_good_enough(make_file):
+    assert evaluated(make_file)["score"] == 1
+    assert evaluated(make_file, minscore=1, maxdeviation=0)["status"] == 0
+
+
+def test_the_sentences_hold_the_figures_and_no_markup(make_file):
+    """info is shown to the admin as HTML."""
+    answer = evaluated(make_file, minscore=2.5, maxdeviation=-0.25)
+    assert "its score is 1.00, and at least 2.50 is asked for" in answer["info"][0]
+    assert "varies by 0.000, and at most -0.250 is accepted" in answer["info"][1]
+    assert not set("<>&\"'\n") & set("".join(answer["info"]))
+
+
+def test_fewer_iterations_than_asked_for_are_told(make_file):
+    data = read_labelled(make_file(*["1,0,0", "0,1,1"] * 5))
+    evaluation = evaluate(data, 9, deadline=0)
+    (sentence,) = answers.of_evaluation(evaluation, 0, 1)["info"]
+    assert sentence == "There was time for 1 of 9 iterations."
+
+
+def test_too_few_samples_are_status_8_with_measures_of_0(moodle, make_file):
+    answer = moodle.evaluation(make_file("1,0,0", "0,1,1")).json
+    assert set(answer) == FIELDS
+    assert answer["status"] == 8
+    assert "two samples or more" in answer["info"][0]
+    assert all(answer[name] == 0.0 for name in MEASURES)
+
+
+# runid and log ------------------------------------------------------------------------------------
+
+
+def test_every_runid_is_new_whatever_the_status(moodle, data, make_file):
+    runids = [
+        moodle.evaluation(data).json["runid"],
+        moodle.evaluation(data).json["runid"],
+        moodle.evaluation(data, minscore=1.1).json["runid"],
+        moodle.evaluation(make_file("1,0,0", "0,1,1")).json["runid"],
+        moodle.evaluation(make_file("1,0,0", "0,1,1")).json["runid"],
+        moodle.evaluation(data, trained="untrained").json["runid"],
+    ]
+    assert runids == sorted(set(runids))
+
+
+def test_every_runid_has_its_log_at_once_whatever_the_status(moodle, data, make_file):
+    for dataset, trained in [(data, None), (make_file("1,0,0", "0,1,1"), None), (data, "none")]:
+        answer = moodle.evaluation(dataset, trained=trained).json
+        assert answer["dir"] == f"evaluations/{answer['runid']}"
+        log = moodle.evaluationlog(answer["runid"]).files
+        figures = json.loads(log["evaluation.json"])
+        assert figures["answer"].items() <= answer.items()
+        assert answer["info"] == [
+            line for line in log["info.log"].decode().splitlines() if line in answer["info"]
+        ]
+
+
+def test_the_log_holds_each_iteration_and_the_report(moodle, data):
+    answer = moodle.evaluation(data, niterations=3).json
+    figures = json.loads(moodle.evaluationlog(answer["runid"]).files["evaluation.json"])
+    assert len(figures["iterations"]) == 3
+    assert figures["iterations"][0].keys() >= {"f1_score", "auc", "log_loss"}
+    assert figures["report"]["samples"] == 15
+
+
+def test_the_log_of_an_unknown_run_is_an_empty_zip(moodle, data):
+    assert moodle.evaluationlog(0).files == {}
+    runid = moodle.evaluation(data).json["runid"]
+    assert moodle.evaluationlog(runid + 1).files == {}
+    assert moodle.but(dirhash="other").evaluationlog(runid).files == {}
+
+
+@pytest.mark.parametrize("runid", ["-1", "1.5", "abc", "1795353912479x", "٣", "9" * 30, ""])
+def test_a_runid_that_is_no_number_is_refused(moodle, runid):
+    answer = moodle.evaluationlog(runid)
+    assert answer.status == 400
+    assert "runid" in answer.sentence
+
+
+# a trained model ----------------------------------------------------------------------------------
+
+
+def test_trainedmodeldirhash_evaluates_that_model_without_training(moodle, course, data):
+    moodle.train(course.labelled(12))
+    before = moodle.export().body
+    answer = moodle.but(dirhash="evaluation").evaluation(data, trained=moodle.dirhash).json
+    fresh = moodle.but(dirhash="evaluation").evaluation(data).json
+    assert answer["score"] != fresh["score"]
+    assert moodle.export().body == before
+    assert moodle.but(dirhash="evaluation").export().status == 503
+
+
+def test_a_trained_model_is_evaluated_anew_after_a_training(moodle, course, data):
+    moodle.train(course.labelled(12))
+    first = moodle.but(dirhash="e").evaluation(data, trained=moodle.dirhash).json
+    moodle.train(course.labelled(40))
+    second = moodle.but(dirhash="e").evaluation(data, trained=moodle.dirhash).json
+    assert first["score"] != second["score"]
+
+
+def test_a_trainedmodeldirhash_that_names_nothing_trained_is_status_2(moodle, data):
+    answer = moodle.evaluation(data, trained="untrained").json
+    assert set(answer) == FIELDS
+    assert answer["status"] == 2
+    assert answer["info"] == ["Provided model have not been trained yet"]
+
+
+def test_status_2_of_an_untrained_model_is_not_taken_for_the_datasets_own_result(moodle, data):
+    """And the other way round: with and without trainedmodeldirhash are two questions."""
+    assert moodle.evaluation(data, trained="untrained").json["status"] == 2
+    assert moodle.evaluation(data, minscore=0, maxdeviation=1).json["status"] == 0
+    assert moodle.evaluation(data).json["score"] > 0
+    other = moodle.but(dirhash="other")
+    assert other.evaluation(data).json["score"] > 0
+    assert other.evaluation(data, trained="untrained").json["status"] == 2
+
+
+def test_a_model_of_other_classes_is_explained(moodle, make_file):
+    moodle.train(make_file("1,0,0", "0,1,1"))
+    rows = ["1,0,0", "0,1,1", "0,0,2"] * 4
+    answer = moodle.evaluation(make_file(*rows, classes="[0,1,2]"), trained=moodle.dirhash)
+    assert answer.status == 400
+    assert "target classes" in answer.sentence
+
+
+# repetition ---------------------------------------------------------------------------------------
+
+
+def test_a_repetition_is_answered_without_work_under_a_fresh_runid(moodle, data, evaluations):
+    """As after a gateway's time-out."""
+    first, second = moodle.evaluation(data).json, moodle.evaluation(data).json
+    assert len(evaluations) == 1
+    assert second.pop("runid") > first.pop("runid")
+    assert second.pop("dir") != first.pop("dir")
+    assert first == second
+
+
+def test_the_log_of_a_repetition_is_the_first_ones(moodle, data):
+    first, second = moodle.evaluation(data).json, moodle.evaluation(data).json
+    logs = [moodle.evaluationlog(answer["runid"]).body for answer in (first, second)]
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(
+    "change", [{"minscore": 0.6}, {"maxdeviation": 0.2}, {"niterations": 1}], ids=str
+)
+def test_other_numbers_are_another_evaluation(moodle, data, evaluations, change):
+    moodle.evaluation(data)
+    moodle.evaluation(data, **change)
+    assert len(evaluations) == 2
+
+
+def test_another_dataset_or_model_is_another_evaluation(moodle, course, data, evaluations):
+    moodle.evaluation(data)
+    moodle.evaluation(course.labelled(40))
+    moodle.but(dirhash="other").evaluation(data)
+    moodle.but(uniqueid="other").evaluation(data)
+    assert len(evaluations) == 4
+
+
+# what cannot be used ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("minscore", "high"),
+        ("minscore", "nan"),
+        ("minscore", "1e999"),
+        ("maxdeviation", "-inf"),
+        ("niterations", "0"),
+        ("niterations", "-3"),
+        ("niterations", "2.5"),
+        ("niterations", "1001"),
+        ("niterations", "ten"),
+    ],
+)
+def test_a_field_that_is_no_number_is_refused_by_name(moodle, data, field, value):
+    answer = moodle.evaluation(data, **{field: value})
+    assert answer.status == 400
+    assert answer.sentence.startswith(f"The request's {field} is not a ")
+
+
+def test_a_file_that_is_not_moodles_is_refused(moodle):
+    answer = moodle.evaluation(b"a,b\n1,2\n")
+    assert answer.status == 400
+    assert answer.sentence

@@ -1,0 +1,141 @@
+"""The log: one JSON line for each request, never data or credentials."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from handler import logs
+
+
+@pytest.fixture
+def lines(caplog):
+    """Returns the lines of the requests so far, parsed."""
+    caplog.set_level(logging.INFO)
+    return lambda: [
+        json.loads(record.getMessage()) for record in caplog.records if record.name == logs.__name__
+    ]
+
+
+def test_a_training_has_all_the_figures(moodle, course, lines):
+    """Endpoint, user, model, rows, seconds per stage, status, cold or warm, request id."""
+    data = course.labelled(12)
+    moodle.train(data)
+    (line,) = lines()
+    seconds, total = line.pop("seconds"), line.pop("total_seconds")
+    assert set(seconds) == {"sign-in", "store", "parse", "fit", "encode"}
+    assert all(0 <= value <= total + 0.001 for value in seconds.values())
+    assert len(line.pop("request")) == 16
+    assert line.pop("cold") in (True, False)
+    assert len(data) < line.pop("bytes_in") < len(data) + 1000
+    assert line == {
+        "method": "POST",
+        "endpoint": "training",
+        "user": "default",
+        "model": f"models/default/{moodle.uniqueid}/{moodle.dirhash}",
+        "rows": 12,
+        "features": 12,
+        "status": 200,
+    }
+
+
+def test_each_request_has_one_line(moodle, course, lines):
+    data = course.labelled(12)
+    moodle.version()
+    moodle.training(data)
+    moodle.prediction(course.unlabelled(3))
+    runid = moodle.evaluation(data).json["runid"]
+    moodle.evaluationlog(runid)
+    moodle.import_(moodle.export().body)
+    moodle.deletemodel()
+    moodle.but(password="wrong").export()
+    moodle.send("GET", "/nothing")
+    moodle.send("GET", "/training")
+    assert [(line["endpoint"], line["status"]) for line in lines()] == [
+        ("version", 200),
+        ("training", 200),
+        ("prediction", 200),
+        ("evaluation", 200),
+        ("evaluationlog", 200),
+        ("export", 200),
+        ("import_model", 200),
+        ("deletemodel", 200),
+        ("export", 401),
+        (None, 404),
+        (None, 405),
+    ]
+    assert len({line["request"] for line in lines()}) == 11
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stages"),
+    [
+        ("prediction", {"sign-in", "store", "parse", "predict"}),
+        ("evaluation", {"sign-in", "store", "parse", "evaluate"}),
+    ],
+)
+def test_the_stages_of_a_request_are_measured(moodle, course, lines, endpoint, stages):
+    moodle.train(course.labelled(12))
+    data = course.unlabelled(15) if endpoint == "prediction" else course.labelled(15)
+    getattr(moodle, endpoint)(data)
+    line = lines()[-1]
+    assert set(line["seconds"]) == stages
+    assert (line["rows"], line["features"]) == (15, 12)
+
+
+def test_work_that_was_saved_is_told(moodle, course, lines):
+    data, unlabelled = course.labelled(15), course.unlabelled(1)
+    for _ in range(2):
+        moodle.training(data)
+        moodle.prediction(unlabelled)
+        moodle.evaluation(data)
+    saved = ["already_learned", "warm_model", "already_evaluated"]
+    told = [[name for name in saved if line.get(name)] for line in lines()]
+    assert told == [[], [], [], ["already_learned"], ["warm_model"], ["already_evaluated"]]
+
+
+def test_only_the_first_request_of_a_process_is_cold(moodle, lines, monkeypatch):
+    monkeypatch.setattr(logs, "_cold", True)
+    for _ in range(3):
+        moodle.version()
+    assert [line["cold"] for line in lines()] == [True, False, False]
+
+
+def test_on_lambda_the_request_id_is_that_of_aws(client, lines):
+    context = SimpleNamespace(aws_request_id="3f7fda8c-8cd7")
+    client.get("/version", environ_overrides={"lambda.context": context})
+    assert lines()[0]["request"] == "3f7fda8c-8cd7"
+
+
+def test_credentials_rows_and_sample_ids_are_never_logged(make_moodle, course, make_file, caplog):
+    """Not when all is well, and not when nothing is."""
+    caplog.set_level(logging.DEBUG)
+    moodle = make_moodle(USERS="default:sshhhh,a:secretpassword")
+    moodle.train(make_file("0.771,0,0", "0.332,1,1"))
+    moodle.prediction(b"nfeatures\n2\nsampleid,a,b\n170040-2,0.771,0.5\n")
+    moodle.prediction(b"nfeatures\n2\nsampleid,a,b\n170040-2,0.771,oops\n")
+    moodle.evaluation(make_file("0.771,0,0", "0.332,1,1", "0.771,oops,0"))
+    moodle.but(password="wrongpassword").export()
+    moodle.but(user="wrongname").export()
+    moodle.but(user="secretpassword").export()  # typed into the wrong field
+    moodle.import_(b"170040-2")
+    text = caplog.text
+    assert text.count("default") > 5
+    credentials = ("sshhhh", "secretpassword", "wrongpassword", "wrongname", "c3NoaGho")
+    for secret in (*credentials, "Basic", "0.771", "0.332", "170040", "oops"):
+        assert secret not in text
+
+
+def test_a_name_cannot_forge_a_line(moodle, lines, caplog):
+    moodle.but(uniqueid='x"}\n{"endpoint": "forged"', dirhash="\r\n\x1b[31m").export()
+    (line,) = lines()
+    assert line["endpoint"] == "export"
+    (record,) = caplog.records
+    assert record.getMessage().isprintable()
+
+
+def test_outside_a_request_there_is_nothing_to_tell():
+    """The models' store can be used by commands, too."""
+    with logs.stage("store"):
+        logs.note(rows=1)

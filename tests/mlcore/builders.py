@@ -1,0 +1,97 @@
+"""What the tests of the ML core are made of."""
+
+import csv
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from mlcore import Labelled, read_labelled
+from mlcore.blend import Boosting, Recipe
+from mlcore.synthetic import Course
+
+BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
+LINEAR = Recipe((("linear", 1.0, 1.0),))
+NET = Recipe((("net", 1.0, 1.0),))
+TREES = Recipe((("trees", BOOSTING, 1.0),))
+BLEND = Recipe((("linear", 1.0, 0.25), ("net", 1.0, 0.25), ("trees", BOOSTING, 0.5)))
+
+
+def make_file(rows, columns="a,b,c,target", **metadata):
+    """Return a dataset file with these rows, of three features unless told otherwise."""
+    names = {"nfeatures": 3, "targetclasses": "[0,1]", "targettype": "discrete"} | metadata
+    names = {name: value for name, value in names.items() if value is not None}
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerows([names.keys(), names.values()])
+    body = rows if isinstance(rows, bytes) else rows.encode()
+    return f"{header.getvalue()}{columns}\n".encode() + body
+
+
+def make_column(texts):
+    """Return a labelled file of one feature whose values are these texts."""
+    return make_file("".join(f"{text},0\n" for text in texts), "a,target", nfeatures=1)
+
+
+def make_labelled(X, y, classes=None):
+    """Return a dataset of these samples."""
+    X = np.array(X, dtype=np.float32)
+    y = np.array(y, dtype=np.int64)
+    names = tuple(f"x{i}" for i in range(X.shape[1]))
+    return Labelled(X, y, classes or tuple(np.unique(y).tolist()), names)
+
+
+def make_course(n_samples, n_features=12, seed=1, **options):
+    """Return students of a made-up course."""
+    return read_labelled(Course(n_features, seed=seed, **options).labelled(n_samples))
+
+
+def rows_of(dataset, rows):
+    """Return some rows of a dataset."""
+    return Labelled(dataset.X[rows], dataset.y[rows], dataset.classes, dataset.feature_names)
+
+
+def joined(*datasets):
+    """Return the rows of several datasets as one."""
+    X = np.concatenate([dataset.X for dataset in datasets])
+    y = np.concatenate([dataset.y for dataset in datasets])
+    return Labelled(X, y, datasets[0].classes, datasets[0].feature_names)
+
+
+def unpacked(data):
+    """Return the members of a zip archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(members, compression=zipfile.ZIP_DEFLATED):
+    """Return a zip archive of these members, as any zip tool makes it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def npy(array, allow_pickle=False):
+    """Return an array as a ``.npy`` file."""
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=allow_pickle)
+    return out.getvalue()
+
+
+def with_array(data, name, change):
+    """Return a model file with one of its arrays changed."""
+    members = unpacked(data)
+    array = np.load(io.BytesIO(members[f"{name}.npy"])).copy()
+    members[f"{name}.npy"] = npy(change(array))
+    return packed(members)
+
+
+def with_facts(data, change):
+    """Return a model file whose facts `change` has changed in place."""
+    members = unpacked(data)
+    facts = json.loads(members["model.json"])
+    change(facts)
+    members["model.json"] = json.dumps(facts).encode()
+    return packed(members)

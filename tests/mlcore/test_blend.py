@@ -1,0 +1,285 @@
+"""Fitting the blend: scikit-learn's contract, the choice of a recipe, and odd data."""
+
+import doctest
+import logging
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mlcore import blend
+from mlcore.blend import BlendedClassifier, Recipe
+from tests.mlcore.builders import BLEND, LINEAR, NET, TREES, make_course
+
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "asks for nine equal digits; the solvers, which stop at a tolerance, give five"
+    )
+}
+
+
+@parametrize_with_checks(
+    [BlendedClassifier()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
+)
+def test_keeps_the_contract_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_the_examples_run():
+    failed, attempted = doctest.testmod(blend)
+    assert attempted
+    assert not failed
+
+
+def fit(X, y, recipe=None, prior=None, weights=None):
+    X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
+    return BlendedClassifier(prior, recipe).fit(X, y, weights)
+
+
+def weights_of(model):
+    """Return the weight of each kind of part in the recipe."""
+    return {name: weight for name, _, weight in model.recipe_.parts}
+
+
+# the choice of a recipe --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (2, 2), (9, 9), (4, 200)])
+def test_with_few_samples_of_a_class_the_linear_model_is_alone(counts):
+    y = np.repeat([0, 1], counts)
+    X = np.random.default_rng(0).random((len(y), 3))
+    assert weights_of(fit(X, y)) == {"linear": 1}
+
+
+def test_where_thresholds_interact_trees_have_most_weight():
+    X = np.random.default_rng(0).uniform(-1, 1, (600, 4))
+    y = (X[:, 0] > 0.3) ^ (X[:, 1] < -0.2)
+    model = fit(X, y)
+    assert weights_of(model)["trees"] > 0.5
+    assert model.score(X, y) > 0.97
+
+
+def test_where_all_is_linear_trees_have_little_weight():
+    random = np.random.default_rng(0)
+    X = random.normal(0, 1, (400, 6))
+    y = X @ random.normal(0, 1, 6) + random.logistic(0, 1, 400) > 0
+    assert weights_of(fit(X, y)).get("trees", 0) < 0.3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_add_up_and_no_part_has_next_to_none(n_classes):
+    course = make_course(150, n_features=6, n_classes=n_classes, minority=0.5)
+    weights = weights_of(fit(course.X, course.y)).values()
+    assert sum(weights) == pytest.approx(1)
+    assert min(weights) >= 0.05
+
+
+@pytest.mark.parametrize("n_samples", [600, 4_100, 10_100])
+def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
+    course = make_course(n_samples, n_features=6)
+    tried = set()
+    fit_part = blend._Task.fit
+    boost = blend._Task._boost
+    few = blend.Boosting(3, 0.1, 1.0, 0.5, 1.0, rounds=25)
+    monkeypatch.setattr(blend._Task, "_boost", lambda self, boosting: boost(self, few))
+    monkeypatch.setattr(
+        blend._Task, "fit", lambda self, *part: tried.add(part) or fit_part(self, *part)
+    )
+    monkeypatch.setattr(blend, "_NET_ITERATIONS", 1)
+    assert sum(weights_of(fit(course.X, course.y)).values()) == pytest.approx(1)
+    assert sum(name == "net" for name, _ in tried) == {600: 2, 4_100: 1, 10_100: 0}[n_samples]
+
+
+def test_a_given_recipe_is_followed():
+    course = make_course(60)
+    model = fit(course.X, course.y, BLEND)
+    assert model.recipe_ is BLEND
+    assert model.classifier_.weights == (0.25, 0.25, 0.5)
+    assert [part.kind for part in model.classifier_.parts] == ["dense", "dense", "trees"]
+
+
+# odd data ----------------------------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(0)
+USEFUL = RANDOM.uniform(-1, 1, (60, 1)).round(2)
+NOTHING = np.full((60, 1), np.nan)
+SELDOM = np.where(np.arange(60)[:, None] < 3, USEFUL, np.nan)  # empty in most splits
+
+ODD = {
+    "constant": np.ones((60, 3)),
+    "empty": np.tile(NOTHING, 3),
+    "constant and empty": np.hstack([np.ones((60, 1)), NOTHING]),
+    "one feature": USEFUL,
+    "one useful feature": np.hstack([USEFUL, np.ones((60, 1)), NOTHING]),
+    "seldom a value": np.hstack([USEFUL, SELDOM]),
+    "constant with gaps": np.where(USEFUL > 0, 1, np.nan),
+    "equal columns": np.tile(USEFUL, 3),
+    "huge": USEFUL * 1e30,
+    "tiny": USEFUL * 1e-40,
+    "one huge": np.where(np.arange(60)[:, None] == 7, 3.4e38, USEFUL),
+    "more features than samples": RANDOM.uniform(-1, 1, (60, 100)),
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("X", ODD.values(), ids=ODD.keys())
+def test_odd_columns_give_valid_probabilities(X, n_classes):
+    y = np.arange(60) % n_classes
+    recipe = None if n_classes == 2 else BLEND
+    model = fit(X, y, recipe)
+    swapped = np.where(np.isnan(X), 0.5, np.nan).astype(np.float32)
+    for samples in (X, swapped, X[:1]):
+        probabilities = model.predict_proba(samples)
+        assert probabilities.shape == (len(samples), n_classes)
+        assert (probabilities > 0).all()
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_without_information_the_shares_of_the_classes_are_predicted():
+    for recipe in (None, LINEAR, TREES):
+        model = fit(np.ones((100, 2)), np.arange(100) < 30, recipe)
+        np.testing.assert_allclose(model.predict_proba([[1, 1]]), [[0.7, 0.3]], atol=0.01)
+
+
+def test_classes_are_never_balanced():
+    course = make_course(400, n_features=6, minority=0.1, noise=3)
+    mean = fit(course.X, course.y).predict_proba(course.X).mean(axis=0)
+    np.testing.assert_allclose(mean, [0.9, 0.1], atol=0.02)
+
+
+@pytest.mark.parametrize("values", [(-3, 12), ("no", "yes"), (False, True), (0.0, 1.0)])
+def test_classes_of_any_type_come_back(values):
+    y = np.array(values)[np.tile([0, 1], 30)]
+    X = np.where(y == values[1], 1, -1)[:, None]
+    assert fit(X, y, LINEAR).predict([[-1], [1]]).tolist() == list(values)
+
+
+# the same again ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_same_data_gives_the_same_classifier(n_classes):
+    course = make_course(120, n_classes=n_classes, minority=0.4)
+    one, other = (fit(course.X, course.y).classifier_.to_bytes() for _ in range(2))
+    assert one == other
+
+
+def test_a_clone_with_the_chosen_recipe_is_the_same_classifier():
+    course = make_course(120)
+    model = fit(course.X, course.y)
+    again = clone(model).set_params(recipe=model.recipe_).fit(course.X, course.y)
+    assert again.classifier_.to_bytes() == model.classifier_.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tolerance"), [(LINEAR, 1e-5), (TREES, 0.03), (NET, 0.03), (None, 0.03)]
+)
+def test_whole_weights_count_like_repeated_rows(recipe, tolerance):
+    course = make_course(80, n_features=6, minority=0.4)
+    times = np.random.default_rng(2).choice([0, 1, 20], 80, p=[0.1, 0.7, 0.2])
+    weighted = fit(course.X, course.y, recipe, weights=times)
+    repeated = fit(np.repeat(course.X, times, axis=0), np.repeat(course.y, times), recipe)
+    assert weights_of(weighted) == pytest.approx(weights_of(repeated), abs=0.02)
+    # rounding decides between equally good splits, and where the net's solver stops
+    difference = weighted.predict_proba(course.X) - repeated.predict_proba(course.X)
+    assert np.abs(difference).mean() < tolerance
+
+
+def test_samples_without_weight_are_as_if_not_there():
+    course = make_course(80, n_features=6, n_classes=3, minority=0.5)
+    without = fit(course.X, course.y, BLEND, weights=course.y != 1)
+    kept = course.y != 1
+    assert without.classes_.tolist() == [0, 2]
+    expected = fit(course.X[kept], course.y[kept], BLEND).predict_proba(course.X)
+    np.testing.assert_allclose(without.predict_proba(course.X), expected)
+
+
+@pytest.mark.parametrize("weights", [[1, 1], [1, 1, -1], [1, 1, np.nan], [[1], [1], [1]]])
+def test_wrong_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="one weight, not below 0, for each sample"):
+        fit([[0], [1], [2]], [0, 1, 1], weights=weights)
+
+
+@pytest.mark.parametrize(("y", "weights"), [([1, 1, 1], None), ([0, 1, 1], [0, 1, 1])])
+def test_one_class_is_refused(y, weights):
+    with pytest.raises(ValueError, match="of one class"):
+        fit([[0], [1], [2]], y, weights=weights)
+
+
+# an imported model -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """A model that knows that high values of the first feature mean class 1."""
+    X = np.random.default_rng(5).uniform(-1, 1, (300, 2)).round(2)
+    return fit(X, X[:, 0] > 0, LINEAR).classifier_
+
+
+@pytest.mark.parametrize("n_samples", [2, 10, 18])
+def test_with_few_samples_the_imported_model_is_kept_as_it_is(teacher, n_samples):
+    X = np.random.default_rng(0).uniform(-1, 1, (n_samples, 2)).astype(np.float32)
+    model = fit(X, np.arange(n_samples) % 2, prior=teacher)
+    assert weights_of(model) == {"prior": 1}
+    np.testing.assert_allclose(model.predict_proba(X), teacher.predict_proba(X))
+
+
+def test_with_some_more_samples_the_imported_model_keeps_a_say(teacher):
+    X = np.random.default_rng(0).uniform(-1, 1, (30, 2)).round(2)
+    assert weights_of(fit(X, X[:, 0] < 0, prior=teacher))["prior"] >= 10 / (30 + 10)
+
+
+@pytest.mark.parametrize("recipe", [LINEAR, TREES, NET])
+def test_what_the_imported_model_knows_is_not_learned_twice(recipe):
+    X, y = np.ones((100, 1)), np.arange(100) < 30
+    teacher = fit(X, y, LINEAR).classifier_
+    probabilities = fit(X, y, recipe, teacher).predict_proba([[1]])
+    np.testing.assert_allclose(probabilities, [[0.7, 0.3]], atol=0.01)
+
+
+def test_where_the_imported_model_is_right_it_is_hardly_changed(teacher):
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2)).round(2)
+    model = fit(X, X[:, 0] > 0, prior=teacher)
+    assert model.score(X, X[:, 0] > 0) > 0.95
+
+
+def test_where_the_imported_model_is_wrong_it_is_overruled(teacher):
+    X = np.random.default_rng(0).uniform(-1, 1, (400, 2)).round(2)
+    y = X[:, 0] < 0
+    model = fit(X, y, prior=teacher)
+    assert weights_of(model).get("prior", 0) < 0.2
+    assert model.score(X, y) > 0.95
+
+
+@pytest.mark.parametrize("recipe", [LINEAR, TREES, NET, Recipe((("prior", None, 1.0),))])
+def test_each_part_starts_from_what_the_imported_model_knows(teacher, recipe):
+    X = np.random.default_rng(0).uniform(-1, 1, (30, 2)).round(2)
+    y = (X[:, 0] > 0) ^ (np.arange(30) == 0)
+    unseen = np.random.default_rng(1).uniform(-1, 1, (200, 2)).round(2)
+    model = fit(X, y, recipe, teacher)
+    assert model.classifier_.prior is teacher
+    assert model.score(unseen, unseen[:, 0] > 0) > 0.9
+
+
+# side effects ------------------------------------------------------------------------------------
+
+
+def test_fitting_says_nothing(capfd, caplog, teacher):
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    with warnings.catch_warnings(), caplog.at_level(logging.DEBUG):
+        warnings.simplefilter("error")
+        for prior in (None, teacher):
+            fit(X, RANDOM.random(60) < 0.5, prior=prior)
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_fitting_changes_neither_samples_nor_weights():
+    course = make_course(60)
+    X, y, weights = course.X.copy(), course.y.copy(), np.ones(60)
+    for array in (X, y, weights):
+        array.flags.writeable = False
+    fit(X, y, BLEND, weights=weights)
+    assert X.tobytes() == course.X.tobytes()

@@ -1,0 +1,51 @@
+"""What importing costs: predicting needs numpy only, so that cold starts are short."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HEAVY = {"sklearn", "scipy", "lightgbm", "matplotlib", "joblib", "pandas", "threadpoolctl"}
+
+
+def imported_by(code, *arguments):
+    """Return the top-level modules that a fresh Python has imported after running `code`."""
+    code += "\nimport sys\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    run = [sys.executable, "-c", code, *map(str, arguments)]
+    return set(subprocess.check_output(run, cwd=PROJECT, text=True).split())
+
+
+def test_importing_the_core_imports_nothing_heavy():
+    modules = imported_by("import mlcore")
+    assert "numpy" in modules
+    assert not modules & HEAVY
+
+
+def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, course, tmp_path):
+    (tmp_path / "classifier").write_bytes(refined.to_bytes())
+    header = b"nfeatures\n12\n" + b",".join([b"sampleid"] + [b"x"] * 12)
+    (tmp_path / "dataset").write_bytes(header + b"\n1-0" + b",0.5" * 12 + b"\n")
+    modules = imported_by(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from mlcore import Classifier, predict, read_unlabelled\n"
+        "classifier, dataset = (Path(path).read_bytes() for path in sys.argv[1:])\n"
+        "classes, scores = predict(Classifier.from_bytes(classifier), read_unlabelled(dataset))\n"
+        "assert len(scores) == 1\n",
+        tmp_path / "classifier",
+        tmp_path / "dataset",
+    )
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("call", ["train(dataset)", "evaluate(dataset, 1)"])
+def test_learning_imports_what_it_needs_when_it_is_called(call):
+    modules = imported_by(
+        "from mlcore import evaluate, read_labelled, train\n"
+        "from mlcore.synthetic import Course\n"
+        f"{call.replace('dataset', 'read_labelled(Course(3, minority=0.5).labelled(8))')}\n"
+    )
+    assert {"sklearn", "lightgbm"} <= modules
+    assert not modules & {"matplotlib", "pandas"}

@@ -1,0 +1,209 @@
+"""Predicting with numpy alone: the same as scikit-learn's and LightGBM's own predictions."""
+
+import lightgbm
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from mlcore import blend
+from mlcore.blend import BlendedClassifier
+from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
+from tests.mlcore.builders import LINEAR, NET, TREES, make_course
+
+COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
+
+
+def with_gaps(X, share, seed=0):
+    """Return the samples with a share of their values missing."""
+    gaps = np.random.default_rng(seed).random(X.shape) < share
+    return np.where(gaps, np.nan, np.nan_to_num(X)).astype(np.float32)
+
+
+def to_predict(X, gaps):
+    """Return samples to predict: known ones, values in between, extreme and tiny ones."""
+    random = np.random.default_rng(1)
+    between = random.uniform(-2, 2, X.shape)
+    extreme = random.choice([-3e38, -1e-36, -1e-45, 0, 1e-45, 1e-36, 3e38], X.shape)
+    return with_gaps(np.concatenate([X, between, extreme]), gaps).astype(np.float32)
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """What the libraries fitted, in the order of fitting."""
+    fitted = []
+
+    def spy(cls):
+        class Spy(cls):
+            def fit(self, *args, **kwargs):
+                fitted.append(self)
+                return super().fit(*args, **kwargs)
+
+        return Spy
+
+    def train(*args, **kwargs):
+        fitted.append(lightgbm_train(*args, **kwargs))
+        return fitted[-1]
+
+    lightgbm_train = lightgbm.train
+    monkeypatch.setattr(lightgbm, "train", train)
+    monkeypatch.setattr(blend, "LogisticRegression", spy(LogisticRegression))
+    monkeypatch.setattr(blend, "MLPClassifier", spy(MLPClassifier))
+    return fitted
+
+
+@pytest.fixture(params=[False, True], ids=["", "prior"])
+def prior(request):
+    """For each number of classes an imported model, or none."""
+    if not request.param:
+        return {2: None, 3: None}
+    return {n: _fit(LINEAR, with_gaps(COURSES[n].X, 0.3, seed=9), COURSES[n].y) for n in (2, 3)}
+
+
+def _fit(recipe, X, y, prior=None):
+    return BlendedClassifier(prior, recipe).fit(X, y).classifier_
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    ("learned", "predicted"), [(0, 0), (0.2, 0.2), (0, 0.2)], ids=["full", "gaps", "new gaps"]
+)
+class TestPartsPredictLikeTheLibraries:
+    def test_linear_model(self, own, prior, n_classes, learned, predicted):
+        self.compare_dense(LINEAR, own, prior[n_classes], n_classes, learned, predicted)
+
+    def test_net(self, own, prior, n_classes, learned, predicted):
+        self.compare_dense(NET, own, prior[n_classes], n_classes, learned, predicted)
+
+    def compare_dense(self, recipe, own, prior, n_classes, learned, predicted):
+        course = COURSES[n_classes]
+        own.clear()
+        (part,) = _fit(recipe, with_gaps(course.X, learned), course.y, prior).parts
+        X = to_predict(course.X, predicted)
+        log_prior = prior and np.log(prior.predict_proba(X))
+        expected = own[0].predict_proba(inputs(part.preparation, X, log_prior))
+        np.testing.assert_allclose(part.predict_proba(X, log_prior), expected, atol=2e-5)
+
+    def test_trees(self, own, prior, n_classes, learned, predicted):
+        course, prior = COURSES[n_classes], prior[n_classes]
+        own.clear()
+        (part,) = _fit(TREES, with_gaps(course.X, learned), course.y, prior).parts
+        X = to_predict(course.X, predicted)
+        scores = own[0].predict(X, raw_score=True).reshape(len(X), -1)
+        log_prior = prior and np.log(prior.predict_proba(X))
+        if prior:
+            scores = scores + prior_scores(log_prior)
+        else:
+            own_probabilities = own[0].predict(X).reshape(len(X), -1)[:, -1]
+            np.testing.assert_allclose(probabilities(scores)[:, -1], own_probabilities, rtol=1e-9)
+        assert len(part.roots) == TREES.parts[0][1].rounds * scores.shape[1]
+        expected = probabilities(scores)
+        np.testing.assert_allclose(part.predict_proba(X, log_prior), expected, rtol=1e-9)
+
+
+def test_trees_predict_many_samples_piece_by_piece():
+    course = COURSES[2]
+    (part,) = _fit(TREES, course.X, course.y).parts
+    X = np.tile(to_predict(course.X, 0.1), (4, 1))
+    assert len(X) * len(part.roots) > 32768
+    alone = np.concatenate([part.predict_proba(rows, None) for rows in np.array_split(X, 50)])
+    assert part.predict_proba(X, None).tobytes() == alone.tobytes()
+
+
+def make_tree(threshold, missing):
+    """Return one tree of one node: 1 above the threshold, else -1."""
+    return Trees(
+        roots=np.array([0], np.int32),
+        feature=np.zeros(3, np.int32),
+        left=np.array([1, 1, 2], np.int32),
+        right=np.array([2, 1, 2], np.int32),
+        threshold=np.array([threshold, 0, 0], np.float32),
+        missing=np.array([missing, 0, 0], np.int8),
+        value=np.array([0.0, -1, 1]),
+        n_scores=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "missing", "right"),
+    [(0.5, -1, 0), (0.5, 0, 0), (0.5, 1, 1), (-0.5, -1, 0), (-0.5, 0, 1), (-0.5, 1, 1)],
+)
+def test_a_missing_value_goes_where_the_node_says(threshold, missing, right):
+    nothing = np.array([[np.nan]], np.float32)
+    assert make_tree(threshold, missing).predict_proba(nothing, None)[0].argmax() == right
+
+
+def test_a_value_equal_to_the_threshold_goes_left():
+    X = np.array([[0.25], [np.nextafter(np.float32(0.25), np.float32(1))]], np.float32)
+    assert make_tree(0.25, 0).predict_proba(X, None).argmax(axis=1).tolist() == [0, 1]
+
+
+# preparation -------------------------------------------------------------------------------------
+
+
+def prepared(X, weights=None):
+    X = np.array(X, dtype=np.float32)
+    preparation = Preparation.of(X, np.ones(len(X)) if weights is None else np.array(weights))
+    return preparation, preparation.apply(X)
+
+
+def test_columns_are_standardised():
+    _, values = prepared(np.random.default_rng(0).normal(3, 7, (100, 4)))
+    np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(values.std(axis=0), 1, atol=1e-5)
+
+
+def test_a_missing_value_counts_as_the_mean_and_is_flagged():
+    preparation, values = prepared([[0.5, 1], [np.nan, 2], [-0.5, 4], [0.6, 8]])
+    assert preparation.flags.tolist() == [0]
+    assert preparation.fill[0] == np.float32(0.2)
+    assert values[1, 0] == pytest.approx(0, abs=1e-6)
+    assert values[:, 2].round(2).tolist() == pytest.approx([-0.58, 1.73, -0.58, -0.58])
+
+
+def test_weights_count_like_repeated_rows():
+    X = np.array([[0.5, np.nan], [np.nan, 0.1], [-0.5, 0.3]])
+    weighted, _ = prepared(X, [1, 2, 5])
+    repeated, _ = prepared(np.repeat(X, [1, 2, 5], axis=0))
+    for name, array in weighted.arrays().items():
+        np.testing.assert_allclose(array, repeated.arrays()[name], rtol=1e-6)
+
+
+def test_constant_and_empty_columns_are_not_used():
+    preparation, values = prepared([[1, np.nan, 0.1], [1, np.nan, 0.2]])
+    assert preparation.columns.tolist() == [2]
+    assert values.shape == (2, 1)
+
+
+def test_a_column_that_is_constant_where_it_has_a_value_is_used_as_a_flag():
+    preparation, values = prepared([[1, 0], [np.nan, 0]])
+    assert (preparation.columns.tolist(), preparation.flags.tolist()) == ([], [0])
+    assert values.ravel().tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("value", [np.nan, 1, 0])
+def test_samples_without_information_still_have_a_column(value):
+    _, values = prepared([[value, value]] * 3)
+    assert values.tolist() == [[0], [0], [0]]
+
+
+def test_values_far_beyond_moodles_are_no_overflow():
+    preparation, values = prepared([[3.4e38], [-3.4e38], [-3.3e38]])
+    assert np.isfinite(values).all()
+    assert np.isfinite(preparation.apply(np.full((1, 1), -3.4e38, np.float32))).all()
+
+
+# probabilities -----------------------------------------------------------------------------------
+
+
+def test_scores_of_any_size_become_probabilities():
+    two = probabilities(np.array([[0.0], [1e5], [-1e5], [np.log(3)]]))
+    np.testing.assert_allclose(two, [[0.5, 0.5], [0, 1], [1, 0], [0.25, 0.75]], atol=1e-12)
+    three = probabilities(np.array([[0.0, 0, 0], [1e5, 0, 0]]))
+    np.testing.assert_allclose(three, [[1 / 3] * 3, [1, 0, 0]])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scores_of_an_imported_model_are_its_probabilities(n_classes):
+    p = np.random.default_rng(0).dirichlet(np.ones(n_classes), 20)
+    np.testing.assert_allclose(probabilities(prior_scores(np.log(p))), p)

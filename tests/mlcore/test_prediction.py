@@ -1,0 +1,57 @@
+"""Predicting the classes of new samples."""
+
+import numpy as np
+import pytest
+
+from mlcore import Unlabelled, errors, predict, read_unlabelled, train
+from mlcore.synthetic import Course
+from tests.mlcore.builders import make_labelled
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return read_unlabelled(Course(12, seed=1).unlabelled(80))
+
+
+def test_the_class_is_the_most_probable_one_and_the_score_its_probability(trained, dataset):
+    classes, scores = predict(trained, dataset)
+    probabilities = trained.predict_proba(dataset.X)
+    assert classes.tolist() == probabilities.argmax(axis=1).tolist()
+    assert scores.tolist() == probabilities.max(axis=1).tolist()
+    assert scores.min() >= 0.5
+    assert scores.max() <= 1
+    assert (classes.dtype, scores.dtype) == (np.int64, np.float64)
+
+
+def test_predictions_come_in_the_order_of_the_samples(trained, dataset):
+    backwards = Unlabelled(dataset.sample_ids[::-1], dataset.X[::-1])
+    for forward, backward in zip(
+        predict(trained, dataset), predict(trained, backwards), strict=True
+    ):
+        np.testing.assert_allclose(forward[::-1], backward)
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (3, 40), (-9, 0, 7)])
+def test_classes_are_the_targets_values(values):
+    X = np.linspace(-1, 1, 60).reshape(-1, 1).round(2)
+    y = np.array(values)[np.arange(60) * len(values) // 60]
+    classifier, _ = train(make_labelled(X, y))
+    ends = Unlabelled(["first", "last"], np.array([[-1], [1]], dtype=np.float32))
+    assert predict(classifier, ends)[0].tolist() == [values[0], values[-1]]
+
+
+def test_one_sample_can_be_predicted(trained, dataset):
+    one = Unlabelled(dataset.sample_ids[:1], dataset.X[:1])
+    classes, scores = predict(trained, one)
+    assert classes.shape == scores.shape == (1,)
+
+
+def test_samples_without_any_value_can_be_predicted(trained):
+    nothing = Unlabelled(["1-0"], np.full((1, 12), np.nan, dtype=np.float32))
+    assert 0.5 <= predict(trained, nothing)[1][0] <= 1
+
+
+def test_samples_of_other_features_are_refused(trained):
+    other = Unlabelled(["1-0"], np.zeros((1, 13), dtype=np.float32))
+    with pytest.raises(errors.OtherFeatures, match="13 features and the trained model has 12"):
+        predict(trained, other)

@@ -1,0 +1,256 @@
+"""What only the store in a directory promises: private, whole after a crash, and tidy."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from handler.store import Conflict, DirectoryStore, DirectoryUnusable, DiskFull, StoreError
+
+PROJECT = Path(__file__).parents[2]
+
+OPERATIONS = {
+    "get": lambda store: store.get("f/a"),
+    "put": lambda store: store.put("f/a", b"2"),
+    "swap": lambda store: store.swap("f/a", b"2", None),
+    "delete": lambda store: store.delete(["f/a"]),
+    "keys": lambda store: store.keys(),
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "new" / "models"
+
+
+@pytest.fixture
+def store(root):
+    return DirectoryStore(root)
+
+
+@pytest.fixture(params=OPERATIONS)
+def operation(request):
+    return OPERATIONS[request.param]
+
+
+def files_in(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def test_only_the_owner_can_read(store, root):
+    previous = os.umask(0)
+    try:
+        store.put("models/me/x", b"1")
+        store.swap("models/me/y", b"1", None)
+    finally:
+        os.umask(previous)
+    modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in [root, *root.rglob("*")]}
+    assert modes == {True: 0o700, False: 0o600}
+
+
+def test_stays_at_its_place_when_the_process_moves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = DirectoryStore("models")
+    monkeypatch.chdir("/")
+    store.put("a", b"1")
+    assert (tmp_path / "models" / "a").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+def test_a_failed_write_changes_nothing_and_leaves_nothing(store, root, monkeypatch, function):
+    etag = store.put("f/a", b"old")
+
+    def fail(*_):
+        raise OSError(errno.EIO, "broken disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, function, fail)
+        with pytest.raises(StoreError):
+            store.put("f/a", b"new")
+        with pytest.raises(StoreError):
+            store.swap("f/a", b"new", etag)
+    assert store.get("f/a").data == b"old"
+    assert files_in(root) == ["f/a", "~lock"]
+    store.swap("f/a", b"new", etag)
+
+
+@pytest.mark.parametrize("verb", ["put('f/g/a', b'new')", "swap('f/g/a', b'new', known)"])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_process_that_dies_at_any_step_leaves_the_old_or_the_new(root, verb, old):
+    code = f"""
+import itertools, os
+from handler.store import DirectoryStore
+
+store = DirectoryStore({str(root)!r})
+
+def look():
+    found = store.get("f/g/a")
+    return found and found.data, found and found.etag
+
+def die_at(last_step):
+    steps = itertools.count()
+    def mortal(work):
+        return lambda *a, **o: os._exit(9) if next(steps) == last_step else work(*a, **o)
+    for name in ("close", "fsync", "mkdir", "open", "replace", "unlink"):
+        setattr(os, name, mortal(getattr(os, name)))
+
+for step in itertools.count():
+    store.delete(["f/g/a"])
+    if {old}:
+        store.put("f/g/a", {old})
+    _, known = look()
+    child = os.fork()
+    if not child:
+        die_at(step)
+        store.{verb}
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    data, etag = look()
+    assert store.keys() == ["f/g/a"] * (data is not None)
+    if os.waitstatus_to_exitcode(status) == 0:
+        break
+    assert os.waitstatus_to_exitcode(status) == 9
+    assert data in ({old}, b"new")
+    store.swap("f/g/a", b"later", etag)
+assert data == b"new" and step > 8, step
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+
+
+def test_what_is_done_is_on_the_disk(store, root, monkeypatch):
+    synced = set()
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.add(os.fstat(handle).st_ino))
+    store.put("f/g/a", b"1")
+    changed = [root, root / "f", root / "f/g", root / "f/g/a"]
+    assert {path.stat().st_ino for path in changed} <= synced
+    synced.clear()
+    store.delete(["f/g/a"])
+    assert root.stat().st_ino in synced
+
+
+def test_sweeps_up_after_crashed_writers_when_they_are_long_gone(store, root):
+    store.put("a", b"1")
+    staging = root / "~staging"
+    for name, age in (("old", 2 * 3600), ("fresh", 60)):
+        (staging / name).write_bytes(b"half")
+        os.utime(staging / name, (time.time() - age,) * 2)
+    assert store.keys() == ["a"]
+    assert store.get("a").data == b"1"
+    store.put("b", b"1")
+    assert files_in(root) == ["a", "b", "~lock", "~staging/fresh"]
+
+
+def test_two_may_sweep_at_once(store, root, monkeypatch):
+    store.put("a", b"1")
+    (root / "~staging" / "old").write_bytes(b"")
+    os.utime(root / "~staging" / "old", (0, 0))
+    remove = Path.unlink
+
+    def be_second(path, **options):
+        remove(path)
+        remove(path, **options)
+
+    with monkeypatch.context() as race:
+        race.setattr(Path, "unlink", be_second)
+        race.setattr(os, "replace", os.link)
+        store.put("b", b"1")
+    assert files_in(root) == ["a", "b", "~lock"]
+
+
+def test_removes_folders_that_hold_nothing_any_more(store, root):
+    for key in ("u/me/m/1", "u/me/m/2", "u/you/n"):
+        store.put(key, b"")
+    store.delete(["u/me/m/1"])
+    assert (root / "u/me/m").is_dir()
+    store.delete(["u/me/m/2"])
+    assert [path.name for path in (root / "u").iterdir()] == ["you"]
+    store.delete(["u/you/n"])
+    assert not (root / "u").exists()
+    assert root.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EDQUOT, DiskFull),
+        (errno.EACCES, DirectoryUnusable),
+        (errno.EPERM, DirectoryUnusable),
+        (errno.EROFS, DirectoryUnusable),
+        (errno.EIO, StoreError),
+    ],
+)
+def test_names_the_fault_of_the_file_system(store, monkeypatch, number, error):
+    def fail(*_, **__):
+        raise OSError(number, "raw words")
+
+    store.put("f/a", b"1")
+    breakable = {"get": "io.open", "put": "os.replace", "swap": "os.fsync"}
+    for verb, function in (breakable | {"delete": "os.unlink", "keys": "os.scandir"}).items():
+        with monkeypatch.context() as broken:
+            broken.setattr(function, fail)
+            with pytest.raises(StoreError) as caught:
+                OPERATIONS[verb](store)
+        assert type(caught.value) is error
+        assert isinstance(caught.value.__cause__, OSError)
+        assert "raw words" not in str(caught.value)
+    assert store.get("f/a").data == b"1"
+
+
+def test_a_vanished_directory_is_a_fault_and_not_an_empty_store(store, root, operation):
+    store.put("f/a", b"1")
+    root.rename(root.with_name("elsewhere"))
+    with pytest.raises(DirectoryUnusable):
+        operation(store)
+    assert not root.exists()
+    root.with_name("elsewhere").rename(root)
+    assert store.get("f/a").data == b"1"
+
+
+def test_a_directory_that_cannot_be_is_a_fault(tmp_path, operation):
+    (tmp_path / "file").write_bytes(b"")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DirectoryUnusable):
+            operation(DirectoryStore(root))
+
+
+def test_passes_over_what_others_put_into_the_directory(store, root):
+    store.put("f/mine", b"")
+    (root / "f" / "not mine").write_bytes(b"")
+    (root / "lost+found").mkdir()
+    (root / "lost+found" / "x").write_bytes(b"")
+    assert store.keys() == ["f/mine"]
+
+
+def test_a_forked_process_does_not_keep_the_lock(root):
+    code = f"""
+import os, signal
+from handler.store import DirectoryStore
+
+def fork_first(*arguments):
+    children.append(os.fork())
+    if not children[0]:
+        signal.pause()
+    replace(*arguments)
+
+children, replace, os.replace = [], os.replace, fork_first
+store = DirectoryStore({str(root)!r})
+store.put("a", b"1")
+os.replace = replace
+signal.alarm(5)
+try:
+    store.put("a", b"2")
+finally:
+    os.kill(children[0], signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+
+
+def test_the_etag_is_one_of_the_content(store):
+    assert store.put("a", b"1") == store.put("b", b"1") != store.put("a", b"2")
+    with pytest.raises(Conflict):
+        store.swap("a", b"3", "")

@@ -1,0 +1,397 @@
+"""What only the store in S3 promises: faults of the network and of AWS, told in sentences."""
+
+import io
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+
+import handler.store
+from handler.store import (
+    AccessDenied,
+    BucketMissing,
+    Conflict,
+    CredentialsInvalid,
+    S3Store,
+    StoredObject,
+    StoreError,
+    Unavailable,
+    Unreachable,
+)
+
+OPERATIONS = {
+    "get": lambda store: store.get("secret-key"),
+    "put": lambda store: store.put("secret-key", b"1"),
+    "swap": lambda store: store.swap("secret-key", b"1", "etag"),
+    "delete": lambda store: store.delete(["secret-key"]),
+    "keys": lambda store: store.keys("secret-key"),
+}
+
+
+class Raw(io.BytesIO):
+    def stream(self, **_):
+        yield self.read()
+
+
+def make_answer(status, code=None):
+    # Without its region, boto3 asks for that of the bucket again and again.
+    headers = {"x-amz-bucket-region": "eu-west-1"}
+    body = f"<Error><Code>{code}</Code><Message>raw words</Message></Error>" if code else ""
+    return AWSResponse("https://s3", status, headers, Raw(body.encode()))
+
+
+def lose_the_answer(exchange):
+    assert exchange().status_code < 300
+    raise ConnectionClosedError(endpoint_url="https://s3")
+
+
+def change_the_body(change):
+    def step(exchange):
+        answer = exchange()
+        answer.raw = Raw(change(answer.raw.read()))
+        return answer
+
+    return step
+
+
+@pytest.fixture
+def remote(remote_bucket):
+    return S3Store(remote_bucket)
+
+
+@pytest.fixture(scope="module")
+def store():
+    """A store whose answers the tests make up; to make its client is slow."""
+    return S3Store("our-bucket")
+
+
+@pytest.fixture(params=OPERATIONS)
+def operation(request):
+    return OPERATIONS[request.param]
+
+
+def test_is_made_without_boto3_and_without_s3():
+    code = """
+import sys
+from handler.store import S3Store
+S3Store("our-bucket")
+assert not {"boto3", "botocore"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder"),
+    [("", ""), ("/", ""), ("a", "a/"), ("/a/", "a/"), ("a/b", "a/b/"), ("//a//b//", "a/b/")],
+)
+def test_keeps_everything_under_its_prefix(bucket, prefix, folder):
+    store = S3Store(bucket, prefix)
+    store.put("models/x", b"1")
+    listed = boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [item["Key"] for item in listed] == [f"{folder}models/x"]
+    assert store.keys() == store.keys("models") == ["models/x"]
+
+
+def test_stores_with_different_prefixes_do_not_meet(bucket):
+    S3Store(bucket, "a").put("x", b"1")
+    S3Store(bucket, "ab").put("y", b"1")
+    assert S3Store(bucket, "a").keys() == ["x"]
+    assert S3Store(bucket, "a").get("y") is None
+
+
+def test_passes_over_what_others_put_into_the_bucket(bucket):
+    for key in ("models/", "models/a b", "models//x", "models/mine"):
+        boto3.client("s3").put_object(Bucket=bucket, Key=key)
+    assert S3Store(bucket).keys() == ["models/mine"]
+
+
+def test_lists_and_deletes_thousands(remote, remote_bucket, wire):
+    names = [f"many/{number:04}" for number in range(2001)]
+    for name in ["other", *names]:
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(remote_bucket, name, b"")
+    assert remote.keys("many") == names
+    wire.sent.clear()
+    remote.delete(names)
+    assert [request.body.count(b"<Key>") for request in wire.sent] == [1000, 1000, 1]
+    assert remote.keys() == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (403, "AccessDenied", AccessDenied),
+        (403, "AllAccessDisabled", AccessDenied),
+        (404, "NoSuchBucket", BucketMissing),
+        (400, "InvalidBucketName", BucketMissing),
+        (301, "PermanentRedirect", BucketMissing),
+        (403, "InvalidAccessKeyId", CredentialsInvalid),
+        (403, "SignatureDoesNotMatch", CredentialsInvalid),
+        (403, "RequestTimeTooSkewed", CredentialsInvalid),
+        (400, "ExpiredToken", CredentialsInvalid),
+        (401, None, CredentialsInvalid),
+        (503, "SlowDown", Unavailable),
+        (500, "InternalError", Unavailable),
+        (503, None, Unavailable),
+        (429, "Unheard", Unavailable),
+        (409, "OperationAborted", Unavailable),
+        (400, "RequestTimeout", Unreachable),
+        (409, None, Conflict),
+        (412, None, Conflict),
+        (400, "Unheard", StoreError),
+        (404, "Unheard", StoreError),
+        (404, None, StoreError),
+    ],
+)
+def test_names_the_fault_that_s3_answers(store, wire, operation, status, code, error):
+    wire.forever = lambda _: make_answer(status, code)
+    with pytest.raises(StoreError) as caught:
+        operation(store)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ReadTimeoutError(endpoint_url="https://s3"),
+        ConnectionClosedError(endpoint_url="https://s3"),
+        ConnectionResetError(),
+    ],
+    ids=type,
+)
+def test_names_silence(store, wire, operation, fault):
+    wire.forever = fault
+    with pytest.raises(Unreachable) as caught:
+        operation(store)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_forbidden_look_at_a_missing_key_is_an_error_that_tells_why(store, wire):
+    wire.forever = make_answer(403, "AccessDenied")
+    with pytest.raises(AccessDenied, match="s3:ListBucket"):
+        store.get("missing")
+
+
+@pytest.mark.parametrize("name", ["no-such-bucket", "", "not a bucket", "s3://bucket", "{x}"])
+def test_names_a_bucket_that_is_not_there(s3_server, monkeypatch, name):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    store = S3Store(name)
+    for operation in OPERATIONS.values():
+        with pytest.raises(BucketMissing) as caught:
+            operation(store)
+        assert f'"{name}"' in str(caught.value)
+
+
+def test_names_what_boto3_itself_refuses(store):
+    with pytest.raises(StoreError) as caught:
+        store.put("a", 1)
+    assert type(caught.value) is StoreError
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, CredentialsInvalid),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, CredentialsInvalid),
+        ({"AWS_PROFILE": "none"}, CredentialsInvalid),
+        ({"AWS_ENDPOINT_URL": "no address"}, Unreachable),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, Unreachable),
+        ({"AWS_DEFAULT_REGION": "no region"}, BucketMissing),
+    ],
+)
+def test_names_faults_of_the_settings(monkeypatch, settings, error):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    store = S3Store("our-bucket")
+    for operation in OPERATIONS.values():
+        with pytest.raises(StoreError) as caught:
+            operation(store)
+        assert type(caught.value) is error
+
+
+ERRORS = [
+    value
+    for value in vars(handler.store).values()
+    if isinstance(value, type) and issubclass(value, StoreError)
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_error_is_a_sentence(error):
+    told = str(pickle.loads(pickle.dumps(error("our-bucket"))))
+    assert told.endswith(".")
+    assert "{" not in told
+    assert ("our-bucket" in told) == (error in {AccessDenied, BucketMissing})
+    assert error.status == (503 if error in {Conflict, Unavailable, Unreachable} else 500)
+
+
+def test_a_sentence_tells_nothing_of_keys_and_raw_messages(store, wire, operation):
+    wire.forever = lambda _: make_answer(400, "Unheard")
+    with pytest.raises(StoreError) as caught:
+        operation(store)
+    assert "secret-key" not in str(caught.value)
+    assert "raw words" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lambda _: make_answer(503, "SlowDown"), ReadTimeoutError(endpoint_url="https://s3")],
+    ids=["overload", "silence"],
+)
+def test_gets_over_passing_faults(remote, wire, fault):
+    for work in (
+        lambda: remote.put("secret-key", b"0"),
+        lambda: remote.swap("secret-key", b"1", remote.get("secret-key").etag),
+        lambda: remote.get("secret-key"),
+        remote.keys,
+        lambda: remote.delete(["secret-key"]),
+    ):
+        wire.steps.extend([fault, fault])
+        work()
+        assert not wire.steps
+
+
+@pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda _: b""], ids=["cut", "empty"])
+def test_asks_again_for_a_damaged_body(remote, wire, damage):
+    etag = remote.put("a", b"whole content")
+    wire.steps.extend([change_the_body(damage)] * 2)
+    assert remote.get("a") == StoredObject(b"whole content", etag)
+    wire.forever = change_the_body(damage)
+    with pytest.raises(Unreachable):
+        remote.get("a")
+
+
+def test_asks_again_for_a_changed_body(remote, wire):
+    pytest.importorskip("botocore", "1.36", reason="older ones compare no checksums")
+    etag = remote.put("a", b"whole content")
+    wire.steps.append(change_the_body(lambda body: body[:-1] + b"!"))
+    assert remote.get("a") == StoredObject(b"whole content", etag)
+
+
+def test_does_not_ask_again_when_time_is_short(remote, wire, monkeypatch):
+    remote.put("a", b"whole content")
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("handler.store.s3.time.monotonic", lambda: next(clock))
+    wire.sent.clear()
+    wire.forever = change_the_body(lambda body: body[:-1])
+    with pytest.raises(Unreachable):
+        remote.get("a")
+    assert len(wire.sent) == 1
+
+
+def make_deletion_answer(*codes):
+    errors = "".join(f"<Error><Key>k</Key><Code>{code}</Code></Error>" for code in codes)
+    body = f"<DeleteResult>{errors}</DeleteResult>"
+    return AWSResponse("https://s3", 200, {}, Raw(body.encode()))
+
+
+def test_sees_that_single_objects_were_not_deleted(store, wire):
+    wire.steps.append(make_deletion_answer("AccessDenied"))
+    with pytest.raises(AccessDenied):
+        store.delete(["k"])
+
+
+def test_deletes_again_what_was_not_deleted_for_a_moment(store, wire):
+    wire.steps.extend([make_deletion_answer("InternalError"), make_deletion_answer()])
+    store.delete(["k"])
+    wire.steps.extend(make_deletion_answer("SlowDown") for _ in range(3))
+    with pytest.raises(Unavailable):
+        store.delete(["k"])
+    assert len(wire.sent) == 5
+
+
+def test_a_swap_that_won_but_whose_answer_was_lost_has_won(remote, wire):
+    wire.steps.append(lose_the_answer)
+    first = remote.swap("a", b"1", None)
+    wire.steps.append(lose_the_answer)
+    second = remote.swap("a", b"2", first)
+    assert remote.get("a") == StoredObject(b"2", second)
+
+
+def test_a_lost_swap_is_not_taken_for_won_where_another_wrote_the_same(remote, wire):
+    first = remote.swap("a", b"1", None)
+
+    def be_overtaken(_):
+        remote.swap("a", b"2", first)
+        raise ConnectionClosedError(endpoint_url="https://s3")
+
+    wire.steps.append(be_overtaken)
+    with pytest.raises(Conflict):
+        remote.swap("a", b"2", first)
+
+
+def test_a_swap_that_won_and_was_deleted_at_once_has_not_won(remote, wire):
+    def write_and_delete(exchange):
+        exchange()
+        remote.delete(["a"])
+        raise ConnectionClosedError(endpoint_url="https://s3")
+
+    etag = remote.swap("a", b"1", None)
+    wire.steps.append(write_and_delete)
+    with pytest.raises(Conflict):
+        remote.swap("a", b"2", etag)
+    assert remote.get("a") is None
+
+
+def test_a_conflict_of_two_writers_at_the_same_moment_is_one(remote, wire):
+    etag = remote.swap("a", b"1", None)
+    wire.steps.append(make_answer(409, "ConditionalRequestConflict"))
+    with pytest.raises(Conflict) as caught:
+        remote.swap("a", b"2", etag)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_fault_while_looking_who_won_is_that_fault(remote, wire):
+    etag = remote.swap("a", b"1", None)
+    wire.steps.extend([make_answer(412, "PreconditionFailed"), make_answer(403, "AccessDenied")])
+    with pytest.raises(AccessDenied):
+        remote.swap("a", b"2", etag)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The settings of every client that is made."""
+    made = []
+    client = boto3.session.Session.client
+
+    def make_client(session, name, config):
+        made.append(config)
+        return client(session, name, config=config)
+
+    monkeypatch.setattr(boto3.session.Session, "client", make_client)
+    return made
+
+
+def test_many_threads_share_one_client_in_silence(remote_bucket, made, caplog):
+    store = S3Store(remote_bucket)
+    start = threading.Barrier(16)
+
+    def work(number):
+        start.wait()
+        return store.put(f"a/{number}", b"")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(16)))
+    assert len(store.keys()) == 16
+    assert len(made) == 1
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_call_gives_up_before_api_gateway_does(made, wire):
+    wire.forever = ReadTimeoutError(endpoint_url="https://s3")
+    with pytest.raises(Unreachable):
+        S3Store("our-bucket").put("a", b"1")
+    addresses_of_s3 = 8  # each is tried for the whole connect time-out
+    [config] = made
+    assert len(wire.sent) * addresses_of_s3 * config.connect_timeout < 29
+    assert len(wire.sent) * (config.connect_timeout + config.read_timeout) < 29

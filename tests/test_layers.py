@@ -1,0 +1,41 @@
+"""The house has one way down: infra, then handler, then mlcore."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+FILES = {layer: sorted((PROJECT / layer).rglob("*.py")) for layer in ("mlcore", "handler")}
+FORBIDDEN = {
+    "mlcore": {
+        *("handler", "infra", "tests", "flask", "werkzeug", "waitress"),
+        *("boto3", "botocore", "awslambdaric", "zappa", "os", "subprocess", "pickle", "logging"),
+    },
+    "handler": {"infra", "tests", "zappa", "pickle"},
+}
+
+
+def imports_of(path):
+    """Return the names of the modules that a file imports, wherever in it."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    for node in tree:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute, so that this test understands them"
+            yield node.module
+
+
+@pytest.mark.parametrize(
+    ("layer", "path"),
+    [(layer, path) for layer in FILES for path in FILES[layer]],
+    ids=lambda value: str(value.relative_to(PROJECT)) if isinstance(value, Path) else value,
+)
+def test_imports_only_from_below(layer, path):
+    imported = {name.partition(".")[0] for name in imports_of(path)}
+    assert not imported & FORBIDDEN[layer]
+
+
+def test_both_layers_are_there():
+    assert all(FILES.values())
