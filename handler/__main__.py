@@ -50,6 +50,7 @@ def serve(settings: Settings, host: str = HOST, port: int = PORT) -> None:
     import waitress
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that requests wait is no news
     _explain_large_bodies(settings.max_body_bytes)
     server = waitress.create_server(
         create_app(settings),
@@ -67,6 +68,29 @@ def serve(settings: Settings, host: str = HOST, port: int = PORT) -> None:
         server.run()
     finally:
         server.close()
+
+
+def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
+    """Serve until Ctrl-C or SIGTERM, and return the exit status.
+
+    Raises
+    ------
+    SettingsError
+        When the address is not to be had.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        serve(settings, host, port)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such host"
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port} ({reason}): choose others with --host and "
+            "--port."
+        ) from error
+    except KeyboardInterrupt:
+        pass
+    print("Stopped.")
+    return 0
 
 
 def _explain_large_bodies(limit: int) -> None:
@@ -131,19 +155,7 @@ def _serve(host: str, port: int) -> int:
             f"{users.VARIABLE} is not set, so nobody could sign in: make a user with "
             "'python -m handler users add NAME' and put the line it prints into that variable."
         )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        serve(settings, host, port)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such host"
-        raise SettingsError(
-            f"Cannot listen on {host}, port {port} ({reason}): choose others with --host and "
-            "--port."
-        ) from error
-    except KeyboardInterrupt:
-        pass
-    print("Stopped.")
-    return 0
+    return serve_until_interrupted(settings, host, port)
 
 
 def _add_user(name: str) -> int:

@@ -173,6 +173,8 @@ class Models:
         """
         with self._lock:
             etag, classifier = self._warm.get(model.folder, (None, None))
+            if classifier:
+                self._warm.move_to_end(model.folder)
         for _ in range(_ATTEMPTS):
             try:
                 with stage("store"):

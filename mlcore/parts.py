@@ -7,7 +7,7 @@ here nothing heavier than numpy is imported, which keeps cold starts short.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -54,12 +54,17 @@ class Preparation:
         The features of which some samples have no value: each gets a 0/1 column for that.
     fill : ndarray of shape (n_columns,), float32
         Stands in for a missing value: the feature's mean.
+    low, high : ndarray of shape (n_columns,), float32
+        The range of the samples learned from. Values beyond it count as its end, since a line
+        drawn on from there would say anything with certainty.
     mean, scale : ndarray of shape (n_columns + n_flags,), float32
     """
 
     columns: NDArray[np.int32]
     flags: NDArray[np.int32]
     fill: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
 
@@ -84,6 +89,8 @@ class Preparation:
             columns=columns.astype(np.int32),
             flags=flags.astype(np.int32),
             fill=fill.astype(np.float32),
+            low=np.clip(np.nan_to_num(low[columns]), -_LARGEST, _LARGEST),
+            high=np.clip(np.nan_to_num(high[columns]), -_LARGEST, _LARGEST),
             mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
@@ -91,19 +98,13 @@ class Preparation:
         mean = np.average(prepared, axis=0, weights=weights)
         scale = np.sqrt(np.average((prepared - mean) ** 2, axis=0, weights=weights))
         scale[scale < 1e-6] = 1
-        return cls(
-            unscaled.columns,
-            unscaled.flags,
-            unscaled.fill,
-            mean.astype(np.float32),
-            scale.astype(np.float32),
-        )
+        return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
         values = X[:, self.columns]
         values = np.where(np.isnan(values), self.fill, values)
-        values = np.clip(values, -_LARGEST, _LARGEST)
+        values = np.clip(values, self.low, self.high)
         prepared = np.hstack([values, np.isnan(X[:, self.flags])], dtype=np.float32)
         prepared -= self.mean
         prepared /= self.scale
@@ -115,6 +116,8 @@ class Preparation:
             "columns": self.columns,
             "flags": self.flags,
             "fill": self.fill,
+            "low": self.low,
+            "high": self.high,
             "mean": self.mean,
             "scale": self.scale,
         }
@@ -134,6 +137,8 @@ class Preparation:
             columns,
             flags,
             _vector(arrays, "fill", np.float32, len(columns)),
+            _vector(arrays, "low", np.float32, len(columns)),
+            _vector(arrays, "high", np.float32, len(columns)),
             _vector(arrays, "mean", np.float32, width),
             scale,
         )

@@ -13,7 +13,7 @@ def test_needs_no_credentials(make_moodle):
     assert make_moodle(USERS="").version().text == "3.0.5"
 
 
-@pytest.mark.parametrize("moodle_version", ["4.0", "4.5", "5.0", "5.1", "13.1"])
+@pytest.mark.parametrize("moodle_version", ["4.0", "4.5", "5.0", "5.1", "13.1", "30.0"])
 def test_moodle_4_and_5_want_3_0_5_or_more(moodle, moodle_version):
     moodle = moodle.but(agent=f"MoodleBot/{moodle_version} (+https://site.example/moodle)")
     assert moodle.version().text == "3.0.5"

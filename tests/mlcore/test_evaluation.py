@@ -25,6 +25,8 @@ def make_scorer(n_classes=2):
         columns=np.arange(width, dtype=np.int32),
         flags=np.zeros(0, np.int32),
         fill=np.zeros(width, np.float32),
+        low=np.full(width, -9, np.float32),
+        high=np.full(width, 9, np.float32),
         mean=np.zeros(width, np.float32),
         scale=np.ones(width, np.float32),
     )

@@ -187,6 +187,12 @@ def test_samples_without_information_still_have_a_column(value):
     assert values.tolist() == [[0], [0], [0]]
 
 
+def test_values_beyond_the_ones_learned_from_count_as_the_nearest_of_them():
+    X = np.array([[-0.5], [0.5]], dtype=np.float32)
+    preparation = Preparation.of(X, np.ones(2))
+    assert (preparation.apply(np.array([[-9], [9]], np.float32)) == preparation.apply(X)).all()
+
+
 def test_values_far_beyond_moodles_are_no_overflow():
     preparation, values = prepared([[3.4e38], [-3.4e38], [-3.3e38]])
     assert np.isfinite(values).all()
