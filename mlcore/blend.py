@@ -36,6 +36,10 @@ from mlcore.parts import (
     probabilities,
 )
 
+# Both solvers stop early on purpose. Once and for all, since warnings.catch_warnings is not safe
+# where several threads fit at once.
+warnings.filterwarnings("ignore", "lbfgs failed to converge", ConvergenceWarning)
+
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 
@@ -327,23 +331,20 @@ class _Task:
             return Prior()
         if isinstance(setting, Boosting):
             return _flattened(self._boost(setting), setting.rounds, self.n_classes)
-        with warnings.catch_warnings():
-            # both stop early on purpose
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            if name == "linear":
-                linear = LogisticRegression(C=setting, max_iter=200)
-                linear.fit(self.prepared, self.y, self.weights)
-                weights, biases = [linear.coef_.T], [linear.intercept_]
-            else:
-                net = MLPClassifier(
-                    _NET_LAYERS,
-                    solver="lbfgs",
-                    alpha=setting,
-                    max_iter=_NET_ITERATIONS,
-                    random_state=_SEED,
-                )
-                net.fit(self.prepared, self.y, sample_weight=self.weights)
-                weights, biases = net.coefs_, net.intercepts_
+        if name == "linear":
+            linear = LogisticRegression(C=setting, max_iter=200)
+            linear.fit(self.prepared, self.y, self.weights)
+            weights, biases = [linear.coef_.T], [linear.intercept_]
+        else:
+            net = MLPClassifier(
+                _NET_LAYERS,
+                solver="lbfgs",
+                alpha=setting,
+                max_iter=_NET_ITERATIONS,
+                random_state=_SEED,
+            )
+            net.fit(self.prepared, self.y, sample_weight=self.weights)
+            weights, biases = net.coefs_, net.intercepts_
         return Dense(
             self.preparation,
             tuple(np.ascontiguousarray(layer, dtype=np.float32) for layer in weights),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -183,15 +182,12 @@ def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Coun
 def _run(test: _Test, splits: list[Counts], deadline: float | None) -> Iterator[Floats]:
     """Yield the results of the iterations for which there is time."""
     import joblib
-    from sklearn.exceptions import ConvergenceWarning
 
     began = time.monotonic()
     yield test(splits[0])
     longest = time.monotonic() - began
     n_threads = joblib.cpu_count()
-    with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
-        # each fit ignores these, but threads that fit at once undo each other's filters
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with ThreadPoolExecutor(n_threads) as pool:
         for at in range(1, len(splits), n_threads):
             began = time.monotonic()
             if deadline is not None and began + longest > deadline:

@@ -12,7 +12,7 @@ FORBIDDEN = {
         *("handler", "infra", "tests", "flask", "werkzeug", "waitress"),
         *("boto3", "botocore", "awslambdaric", "zappa", "os", "subprocess", "pickle", "logging"),
     },
-    "handler": {"infra", "tests", "zappa", "pickle"},
+    "handler": {"infra", "tests", "pickle"},
 }
 
 

@@ -46,11 +46,6 @@ AWS = {
 }
 
 
-def pytest_configure(config):
-    # What is ignored within warnings.catch_warnings() of one thread, another may still meet.
-    config.addinivalue_line("filterwarnings", "ignore:lbfgs failed to converge")
-
-
 # Moodle -------------------------------------------------------------------------------------------
 
 

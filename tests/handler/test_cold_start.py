@@ -62,6 +62,10 @@ def test_a_prediction_imports_nothing_heavy(moodle, course, tmp_path):
     assert not imported & {*HEAVY, "boto3", "botocore"}
 
 
-@pytest.mark.parametrize("module", ["handler.users", "handler.__main__"])
-def test_the_command_line_starts_without_heavy_imports(module):
-    assert not imported_by(f"import {module}") & {*HEAVY, "boto3", "waitress"}
+@pytest.mark.parametrize("module", ["handler.__main__", "handler.wsgi", "handler.aws"])
+def test_no_way_to_start_imports_anything_heavy(module):
+    assert not imported_by(f"import {module}") & {*HEAVY, "boto3", "waitress", "zappa"}
+
+
+def test_there_is_an_application_for_servers_that_want_an_object():
+    imported_by("from handler.wsgi import app; assert app.test_client().get('/version').data")

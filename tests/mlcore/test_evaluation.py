@@ -2,7 +2,6 @@
 
 import json
 import time
-import warnings
 from dataclasses import astuple, fields, replace
 
 import numpy as np
@@ -335,9 +334,5 @@ def test_the_report_is_json_without_nan(dataset):
 
 
 def test_evaluating_says_nothing(capfd):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        filters = list(warnings.filters)
-        evaluate(make_random_labels(120), 12)
-        assert warnings.filters == filters
+    evaluate(make_random_labels(120), 12)
     assert capfd.readouterr() == ("", "")
