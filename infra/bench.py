@@ -43,8 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     real = sorted(path.name for path in _REAL.glob("*labelled-*") if "unlabelled" not in path.name)
     real = [name for name in real if "tiny" not in name]  # too small to be evaluated
-    if not real:
-        print("The real datasets are not beside this checkout: measuring generated ones only.")
     names = options.name or [*real, *_GENERATED]
     unknown = sorted(set(names) - {*real, *_GENERATED})
     if unknown:
@@ -54,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.in_process:
         print(json.dumps(_measure(_read(names[0]))))
         return 0
+    if not real:
+        print("The real datasets are not beside this checkout: measuring generated ones only.")
     print(
         f"{'dataset':<34}{'MB':>6}{'parse':>8}{'MB/s':>6}{'train':>8}{'predict':>9}"
         f"{f'evaluate×{_ITERATIONS}':>13}{'score':>7}{'AUC':>7}{'peak MB':>9}"
