@@ -147,3 +147,15 @@ def test_users_do_not_mix_within_one_outer_context(client):
     for headers, status in [(AUTH, 200), (OTHER, 503), ({}, 401), (AUTH, 200)]:
         answer = client.get(url_for("export"), data=fields, headers=headers)
         assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("password", "status"), [("sshhhh", 503), ("wrong", 401)])
+def test_the_authorization_header_may_be_bytes_taken_for_text(client, password, status):
+    """Werkzeug's test client makes ``b'Basic …'`` of a header that is given as bytes."""
+    header = b"Basic " + b64encode(f"default:{password}".encode())
+    answer = client.get(
+        url_for("export"),
+        data={"uniqueid": "a", "dirhash": "b"},
+        headers={"Authorization": str(header)},
+    )
+    assert answer.status_code == status
