@@ -102,6 +102,8 @@ def read(
             raise errors.ModelFileTooLarge(limit=max_bytes >> 20, members=MAX_MEMBERS)
         if _FACTS not in members:
             raise errors.NotAModelFile
+        if len({info.header_offset for info in members.values()}) < len(members):
+            raise errors.DamagedModelFile(what="members that lie in one another")
         facts = _read_facts(_unpack(archive, members.pop(_FACTS), _MAX_FACTS_BYTES))
         if facts.get("kind") != kind:
             raise errors.NotAModelFile

@@ -5,9 +5,22 @@ Both stores give the same promises to any number of threads and processes at onc
 an object whole or not at all, and of several writers that swap the same object exactly one wins.
 """
 
-import re
-from collections.abc import Iterable
-from typing import ClassVar, NamedTuple, Protocol
+from handler.store.directory import DirectoryStore
+from handler.store.interface import (
+    AccessDenied,
+    BucketMissing,
+    Conflict,
+    CredentialsInvalid,
+    DirectoryUnusable,
+    DiskFull,
+    NotModified,
+    ObjectStore,
+    StoredObject,
+    StoreError,
+    Unavailable,
+    Unreachable,
+)
+from handler.store.s3 import S3Store
 
 __all__ = [
     "AccessDenied",
@@ -24,218 +37,4 @@ __all__ = [
     "StoredObject",
     "Unavailable",
     "Unreachable",
-    "checked",
-    "is_key",
 ]
-
-# What S3 (1,024 bytes with the store's own prefix) and file systems (255 a name) both take.
-_MAX_KEY = 900
-_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,255}")
-
-
-def is_key(text: str) -> bool:
-    """Say whether a text can be the key of an object."""
-    return len(text) <= _MAX_KEY and all(map(_NAME.fullmatch, text.split("/")))
-
-
-def checked(key: str) -> str:
-    """Return the key as it is, or raise ValueError where it cannot be one."""
-    if not is_key(key):
-        raise ValueError(f"not a key of the store: {key!r}")
-    return key
-
-
-class StoredObject(NamedTuple):
-    """The content of an object and the etag that stands for it."""
-
-    data: bytes
-    etag: str
-
-
-class NotModified(Exception):
-    """The object still has the etag that the reader knows."""
-
-
-class StoreError(Exception):
-    """The store could not do its work; `str()` of the error is a sentence for Moodle's admin.
-
-    Parameters
-    ----------
-    bucket : str, optional
-        Name of the S3 bucket, which some sentences show.
-
-    Attributes
-    ----------
-    sentence : str
-        What happened and what to do about it, a template with the field ``bucket``.
-    status : int
-        HTTP status to answer with: 503 where it helps to wait, 500 where someone must act.
-    """
-
-    sentence: ClassVar[str] = (
-        "Reading or storing a model failed for a reason this server does not know. Try again in a "
-        "few minutes; if it fails again, the server's log shows the cause."
-    )
-    status: ClassVar[int] = 500
-
-    def __init__(self, bucket: str = "") -> None:
-        super().__init__(bucket)
-        self.bucket = bucket
-
-    def __str__(self) -> str:
-        return self.sentence.format(bucket=self.bucket)
-
-
-class Conflict(StoreError):
-    """The object is not, or no longer, the one that a swap expected."""
-
-    sentence = (
-        "Other requests keep changing the same model at this moment. What they stored is safe; "
-        "try again in a minute."
-    )
-    status = 503
-
-
-class AccessDenied(StoreError):
-    """S3 refused the operation, or a look at a missing key without s3:ListBucket."""
-
-    sentence = (
-        'Amazon S3 does not let this server use the bucket "{bucket}". Ask the person who manages '
-        "your AWS account to allow the server's role (or its access key) s3:GetObject, "
-        "s3:PutObject and s3:DeleteObject on what is in the bucket, and s3:ListBucket on the "
-        "bucket itself. Without s3:ListBucket this also appears where a model merely does not "
-        "exist yet."
-    )
-
-
-class BucketMissing(StoreError):
-    """There is no such bucket, or not in this region."""
-
-    sentence = (
-        'Amazon S3 has no bucket "{bucket}" for this server. Check the bucket\'s name in the '
-        "server's settings, and that the bucket was made in the AWS region the server uses."
-    )
-
-
-class CredentialsInvalid(StoreError):
-    """There are no AWS credentials, or S3 does not accept them."""
-
-    sentence = (
-        "This server has no valid AWS credentials: they are missing, expired or wrong. On AWS "
-        "Lambda, deploy again so that the function gets its role; elsewhere, set "
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY anew and check that the server's clock "
-        "is right."
-    )
-
-
-class Unavailable(StoreError):
-    """S3 is overloaded or has a fault of its own."""
-
-    sentence = (
-        "Amazon S3, which keeps the models, is overloaded or has a fault at this moment. The "
-        "stored models are safe; try again in a few minutes."
-    )
-    status = 503
-
-
-class Unreachable(StoreError):
-    """S3 did not answer, not in time or not to the end."""
-
-    sentence = (
-        "Amazon S3, which keeps the models, did not answer in time. Try again in a few minutes; "
-        "if it stays so, check that this server can reach S3 over its network and, where "
-        "AWS_ENDPOINT_URL is set, that the address is right."
-    )
-    status = 503
-
-
-class DiskFull(StoreError):
-    """No space, or no quota, is left where the directory is."""
-
-    sentence = (
-        "The disk on which this server keeps its models is full. Free some space, then try "
-        "again; the stored models are safe."
-    )
-
-
-class DirectoryUnusable(StoreError):
-    """The directory is missing, or its permissions do not suffice."""
-
-    sentence = (
-        "The directory in which this server keeps its models is missing, or the server may not "
-        "read and write there. Check that the disk is mounted, and that the directory belongs to "
-        "the user the server runs as."
-    )
-
-
-class ObjectStore(Protocol):
-    """Objects under keys, safe to share between threads.
-
-    A key is names of ``[A-Za-z0-9_.-]`` with ``/`` between them, and is never the folder of
-    another key; anything else is a ValueError. Every method raises a StoreError when the store
-    cannot do its work. After one, except Conflict, a write may have happened or not.
-    """
-
-    def get(self, key: str, unless: str | None = None) -> StoredObject | None:
-        """Read an object.
-
-        Parameters
-        ----------
-        key : str
-            Where the object is.
-        unless : str, optional
-            An etag; an object that still has it is not read again.
-
-        Returns
-        -------
-        StoredObject or None
-            None only when there truly is no object.
-
-        Raises
-        ------
-        NotModified
-            The object's etag is `unless`.
-        """
-
-    def put(self, key: str, data: bytes) -> str:
-        """Write an object whatever was there before, and return its etag."""
-
-    def swap(self, key: str, data: bytes, expected: str | None) -> str:
-        """Write an object only where nobody else wrote it in the meantime.
-
-        Parameters
-        ----------
-        key : str
-            Where the object goes.
-        data : bytes
-            Its new content.
-        expected : str or None
-            The etag the object must have now; None: there must be no object yet.
-
-        Returns
-        -------
-        str
-            The new etag.
-
-        Raises
-        ------
-        Conflict
-            The object has another etag, or there is one, or there is none any more.
-        """
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; a key without an object is fine."""
-
-    def keys(self, prefix: str = "") -> list[str]:
-        """List the keys in a folder and the folders below it, sorted.
-
-        Parameters
-        ----------
-        prefix : str, optional
-            The folder, as ``models/me`` or ``models/me/``; without it, all keys.
-        """
-
-
-# Both build on what is above.
-from handler.store.directory import DirectoryStore  # noqa: E402
-from handler.store.s3 import S3Store  # noqa: E402

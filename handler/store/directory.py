@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handler.store import (
+from handler.store.interface import (
     Conflict,
     DirectoryUnusable,
     DiskFull,

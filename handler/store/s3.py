@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from handler.store import (
+from handler.store.interface import (
     AccessDenied,
     BucketMissing,
     Conflict,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.store import Conflict, NotModified, StoredObject, is_key
+from handler.store import Conflict, NotModified, StoredObject
+from handler.store.interface import is_key
 
 PROJECT = Path(__file__).parents[2]
 
