@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.models import ModelId, encoded
-from handler.store import is_key
+from handler.store.interface import is_key
 
 
 @pytest.fixture
