@@ -123,10 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve Moodle's analytics over HTTP. Settings come from the environment: see "
         "docs/settings.md.",
     )
-    parser.add_argument("--host", default=HOST, help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--port", type=_port, default=PORT, help="port (%(default)s); 0: a free one"
-    )
+    add_address(parser)
     commands = parser.add_subparsers(dest="command", title="other commands")
     add = (
         commands.add_parser("users", help="make users and their passwords")
@@ -140,6 +137,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("name", help="letters, digits, '_' and '-'")
     return parser
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where to listen."""
+    parser.add_argument("--host", default=HOST, help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=PORT, help="port (%(default)s); 0: a free one"
+    )
 
 
 def _port(text: str) -> int:

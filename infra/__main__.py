@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.__main__ import HOST, PORT
+from handler.__main__ import add_address
 from handler.errors import SettingsError
 from infra import demo, serve
 
@@ -21,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return serve.run(options.host, options.port)
     except (SettingsError, demo.DemoFailed) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.strerror}: {error.filename}. Choose another place.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.")
@@ -49,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve until interrupted. The first time a user is made, and what to type into "
         "Moodle's settings is printed.",
     )
-    local.add_argument("--host", default=HOST, help="address to listen on (%(default)s)")
-    local.add_argument("--port", type=int, default=PORT, help="port (%(default)s); 0: a free one")
+    add_address(local)
     return parser
 
 

@@ -97,6 +97,24 @@ def test_serving_makes_a_user_the_first_time_and_keeps_it(tmp_path):
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("port", ["70000", "-3", "x"])
+def test_serving_refuses_a_port_that_is_none(port):
+    shown = run("infra", "serve", "--port", port)
+    assert shown.returncode == 2
+    assert "must be a number from 0 to 65535" in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path, command):
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    place = [] if command == "serve" else ["--out", str(taken)]
+    shown = run("infra", command, *place, **{DIRECTORY: str(taken), users.VARIABLE: ""})
+    assert shown.returncode == 1
+    assert shown.stderr.count("\n") == 1
+    assert str(taken) in shown.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["infra"], ["infra", "demo"], ["infra", "serve"], ["infra.bench"]],
