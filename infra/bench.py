@@ -15,11 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from mlcore import evaluate, predict, read_labelled, train
 from mlcore.dataset import Unlabelled
+from mlcore.errors import TooFewToEvaluate
 from mlcore.synthetic import Course
 
 T = TypeVar("T")
@@ -41,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", nargs="*", help="datasets to measure; all when none is named")
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    real = sorted(path.name for path in _REAL.glob("*labelled-*") if "unlabelled" not in path.name)
-    real = [name for name in real if "tiny" not in name]  # too small to be evaluated
+    real = sorted(path.name for path in _REAL.glob("*.csv*") if "unlabelled" not in path.name)
     names = options.name or [*real, *_GENERATED]
     unknown = sorted(set(names) - {*real, *_GENERATED})
     if unknown:
@@ -66,11 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check=True,
         )
         row = json.loads(run.stdout)
-        auc = "" if row["auc"] is None else f"{row['auc']:.3f}"
         print(
             f"{row['size']:6.1f}{row['parse']:8.3f}{row['size'] / row['parse']:6.0f}"
-            f"{row['train']:8.2f}{row['predict']:9.3f}{row['evaluate']:13.2f}"
-            f"{row['score']:7.3f}{auc:>7}{row['peak']:9.0f}",
+            f"{row['train']:8.2f}{row['predict']:9.3f}{_shown(row['evaluate'], 2):>13}"
+            f"{_shown(row['score'], 3):>7}{_shown(row['auc'], 3):>7}{row['peak']:9.0f}",
             flush=True,
         )
     print("Seconds on one core; predict is of all rows; importing the learners is not counted.")
@@ -95,7 +95,10 @@ def _measure(data: bytes) -> dict[str, float | None]:
     training, (classifier, _) = _timed(lambda: train(dataset))
     unlabelled = Unlabelled([str(i) for i in range(len(dataset.X))], dataset.X)
     prediction, _ = _timed(lambda: predict(classifier, unlabelled))
-    evaluation, result = _timed(lambda: evaluate(dataset, _ITERATIONS))
+    evaluation = score = auc = None
+    with suppress(TooFewToEvaluate):
+        evaluation, result = _timed(lambda: evaluate(dataset, _ITERATIONS))
+        score, auc = result.mean("f1_score"), result.mean("auc")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "size": len(data) / _MB,
@@ -103,11 +106,15 @@ def _measure(data: bytes) -> dict[str, float | None]:
         "train": training,
         "predict": prediction,
         "evaluate": evaluation,
-        "score": result.mean("f1_score"),
-        "auc": result.mean("auc"),
+        "score": score,
+        "auc": auc,
         # kibibytes on Linux, bytes on a Mac
         "peak": peak / _MB * (1 if sys.platform == "darwin" else 1024),
     }
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
