@@ -1,8 +1,11 @@
 """Evaluation: what is measured, on what, and how it ends."""
 
 import json
+import subprocess
+import sys
 import time
 from dataclasses import astuple, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -336,3 +339,22 @@ def test_the_report_is_json_without_nan(dataset):
 def test_evaluating_says_nothing(capfd):
     evaluate(make_random_labels(120), 12)
     assert capfd.readouterr() == ("", "")
+
+
+def test_evaluating_in_several_threads_warns_of_nothing():
+    """In a process of its own, as pytest has filters of its own."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from mlcore import evaluate, read_labelled
+from mlcore.synthetic import Course
+dataset = read_labelled(Course(n_features=8).labelled(120))
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(lambda _: evaluate(dataset, 3), range(4)))
+"""
+    shown = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::UserWarning:joblib", "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
