@@ -8,6 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+# keys of events that Zappa acts upon other than by answering
+_COMMANDS = {
+    "Records",
+    "awslogs",
+    "bot",
+    "authorizationToken",
+    "command",
+    "detail",
+    "detail-type",
+    "manage",
+    "raw_command",
+    "triggerSource",
+}
+
 
 class NotHttp(Exception):
     """An event that is no HTTP request."""
@@ -38,17 +52,3 @@ def _is_http(event: object) -> bool:
     rest = isinstance(event.get("httpMethod"), str)
     http = event.get("version") == "2.0" and isinstance(context.get("http"), dict)
     return (rest or http) and not _COMMANDS & event.keys()
-
-
-_COMMANDS = {
-    "Records",
-    "awslogs",
-    "bot",
-    "authorizationToken",
-    "command",
-    "detail",
-    "detail-type",
-    "manage",
-    "raw_command",
-    "triggerSource",
-}

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -100,11 +101,10 @@ def _ask(
         "evaluation",
         lambda: moodle.json(
             "evaluation",
-            uniqueid=evaluation["uniqueid"],
+            **evaluation,
             minscore="0.7",
             maxdeviation="0.05",
             niterations="10",
-            dirhash=evaluation["dirhash"],
             dataset=labelled,
         ),
         lambda answer: (
@@ -218,6 +218,7 @@ def _port(server: subprocess.Popen[str], log: Path) -> int:
         line = lines.get(timeout=_START_SECONDS)
     except queue.Empty:
         line = ""
-    if ":" not in line:
+    port = re.search(r"http://\S+:(\d+),", line)
+    if not port:
         raise DemoFailed(f"The server did not start: {log.read_text().strip() or 'no answer'}")
-    return int(line.split("http://")[1].split(",")[0].rpartition(":")[2])
+    return int(port[1])
