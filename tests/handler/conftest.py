@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import uuid
 import zipfile
 from base64 import b64encode
@@ -20,30 +19,15 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from botocore.loaders import create_loader
-from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID, botocore_stubber
-from moto.moto_server import werkzeug_app
-from moto.s3.models import s3_backends
-from werkzeug.serving import make_server
 
 from handler.app import create_app
 from handler.settings import Settings
-from handler.store import DirectoryStore, S3Store
 from mlcore.synthetic import Course
 
 PROJECT = Path(__file__).parents[2]
 AGENT = "MoodleBot/4.5 (+https://site.example/moodle)"
 USERS = "default:sshhhh,other:secret"
 BOUNDARY = "------------------------62215a4b63c153e4"
-AWS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": "/dev/null",
-    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 # Moodle -------------------------------------------------------------------------------------------
@@ -260,71 +244,14 @@ def moodle(make_moodle, app):
 # stores -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def aws(monkeypatch):
-    """Keep boto3 away from the developer's own settings and from the network."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in AWS.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="session")
-def _fast_clients():
-    """Let boto3 read its description of S3 once, not for every test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
-        yield
-
-
-def _make_bucket():
-    name = f"models-{uuid.uuid4().hex}"
-    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(name, "us-east-1")
-    return name
-
-
-@pytest.fixture
-def bucket(aws, _fast_clients, monkeypatch):
-    """A bucket of moto in this process, which checks a condition and writes in one step."""
-    one_at_a_time = threading.Lock()
-    process = botocore_stubber.BotocoreStubber.process_request
-
-    def process_alone(stubber, request):
-        with one_at_a_time:
-            return process(stubber, request)
-
-    monkeypatch.setattr(botocore_stubber.BotocoreStubber, "process_request", process_alone)
-    with mock_aws():
-        yield _make_bucket()
-
-
-@pytest.fixture(params=["directory", "s3"])
-def store(request, tmp_path):
-    if request.param == "s3":
-        return S3Store(request.getfixturevalue("bucket"), "some/where")
-    return DirectoryStore(tmp_path / "models")
-
-
-class _QuietHandler(werkzeug_app.MotoRequestHandler):
-    def log(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
-def remote_bucket():
+def remote_bucket(s3_server, make_bucket, aws_variables):
     """Variables that lead any process to a bucket of moto's server."""
-    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
-    server = make_server("127.0.0.1", 0, app, request_handler=_QuietHandler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-        "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": _make_bucket(),
-        **AWS,
+    return {
+        "AWS_ENDPOINT_URL": s3_server,
+        "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": make_bucket(),
+        **aws_variables,
     }
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 # servers in processes of their own ----------------------------------------------------------------

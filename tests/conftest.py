@@ -1,0 +1,102 @@
+"""What several folders of tests share: moto's S3, in process or over HTTP, and stores to test."""
+
+import functools
+import threading
+import uuid
+
+import pytest
+from botocore.loaders import create_loader
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.moto_server import werkzeug_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import make_server
+
+from handler.store import DirectoryStore, S3Store
+
+AWS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@pytest.fixture(scope="session")
+def aws_variables():
+    """What a process needs in its environment to use moto's S3."""
+    return AWS
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """Keep boto3 away from the developer's own settings and from the network."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def fast_clients():
+    """Let boto3 read its description of S3 once, not for every store of every test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_bucket():
+    """Make a bucket of moto and return its name."""
+
+    def make():
+        name = f"models-{uuid.uuid4().hex}"
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(name, "us-east-1")
+        return name
+
+    return make
+
+
+@pytest.fixture
+def bucket(aws, fast_clients, make_bucket, monkeypatch):
+    """A bucket of moto in this process, which answers one request at a time.
+
+    Real S3 checks a condition and writes in one step; moto does not.
+    """
+    one_at_a_time = threading.Lock()
+    process = botocore_stubber.BotocoreStubber.process_request
+
+    def process_alone(stubber, request):
+        with one_at_a_time:
+            return process(stubber, request)
+
+    monkeypatch.setattr(botocore_stubber.BotocoreStubber, "process_request", process_alone)
+    with mock_aws():
+        yield make_bucket()
+
+
+class QuietHandler(werkzeug_app.MotoRequestHandler):
+    def log(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """The address of a moto server, which answers one request at a time."""
+    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    server = make_server("127.0.0.1", 0, app, request_handler=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["s3", "directory"])
+def store(request, tmp_path):
+    if request.param == "s3":
+        return S3Store(request.getfixturevalue("bucket"), prefix="some/where")
+    return DirectoryStore(tmp_path / "models")
