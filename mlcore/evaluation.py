@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mlcore import errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
+from mlcore.explanation import importance
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -124,17 +125,23 @@ def evaluate(
     ]
     results = list(_run(test, splits, deadline))
     held = np.stack(splits[: len(results)])
-    predicted = np.stack(results)
+    predicted = np.stack([probabilities for probabilities, _ in results])
+    tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
+    random = np.random.default_rng([seed, n_iterations])
     return Evaluation(
         iterations=tuple(
             _measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
         ),
         n_asked=n_iterations,
-        report=_report(examples, predicted, held),
+        report={
+            **_report(examples, predicted, held),
+            "indicators": importance(examples, tests, random, deadline),
+        },
     )
 
 
-_Test = Callable[[Counts], Floats]  # counts to test on, to probabilities of all examples' classes
+# counts to test on, to probabilities of all examples' classes and the classifier they come from
+_Test = Callable[[Counts], tuple[Floats, Classifier]]
 
 
 def _fresh(examples: Examples) -> _Test:
@@ -146,7 +153,7 @@ def _fresh(examples: Examples) -> _Test:
 
     recipe: Recipe | None = None
 
-    def test(counts: Counts) -> Floats:
+    def test(counts: Counts) -> tuple[Floats, Classifier]:
         nonlocal recipe
         blend = BlendedClassifier(recipe=recipe)
         blend.fit(examples.X, examples.y, examples.counts - counts)
@@ -155,7 +162,8 @@ def _fresh(examples: Examples) -> _Test:
         probabilities = np.zeros((len(counts), len(examples.classes)))
         columns = np.searchsorted(examples.classes, blend.classes_)
         probabilities[np.ix_(tested, columns)] = blend.predict_proba(examples.X[tested])
-        return probabilities
+        classes = tuple(blend.classes_.tolist())
+        return probabilities, replace(blend.classifier_, classes=classes)
 
     return test
 
@@ -163,7 +171,7 @@ def _fresh(examples: Examples) -> _Test:
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
     """Return a test of a trained model."""
     probabilities = classifier.predict_proba(examples.X)
-    return lambda counts: probabilities
+    return lambda counts: (probabilities, classifier)
 
 
 def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Counts:
@@ -179,7 +187,9 @@ def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Coun
     return held
 
 
-def _run(test: _Test, splits: list[Counts], deadline: float | None) -> Iterator[Floats]:
+def _run(
+    test: _Test, splits: list[Counts], deadline: float | None
+) -> Iterator[tuple[Floats, Classifier]]:
     """Yield the results of the iterations for which there is time."""
     import joblib
 
