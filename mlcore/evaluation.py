@@ -55,7 +55,8 @@ class Evaluation:
     n_asked : int
         Iterations that were asked for; fewer were done when time ran out.
     report : dict
-        Figures about the dataset and all test samples together, ready for JSON.
+        Figures about the dataset and all test samples together, ready for JSON. Its `indicators`
+        say what the classifiers rely on (see `mlcore.explanation.importance`).
     """
 
     iterations: tuple[Measures, ...]
