@@ -5,7 +5,6 @@ A cell is a line of the cache. It is measured again only when its dataset or its
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,17 +21,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from threadpoolctl import threadpool_limits
 
+from infra.quality.cache import Cell, append, read
 from infra.quality.datasets import DATASETS, digest
 from infra.quality.learners import LEARNERS, Setting, fingerprint
 from infra.quality.measures import bounded, log_loss, measure
 
 TEST_SHARE = 0.2
 SHARED_TUNING = 1_000  # from so many rows on, settings are chosen once, on the first split
-_FEW_ROWS, _MANY_ROWS = 500, 5_000
+_FOLDS = 3
+_ONE_FOLD = 5_000  # with more rows, one held-out fold says enough
 _SEED = 1
 _PROTOCOL = 1  # to be raised when the same name comes to mean another measurement
 
-Cell = dict[str, Any]
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
@@ -57,12 +57,6 @@ def n_repeats(n_rows: int) -> int:
 def key_of(dataset: str, learner: str) -> str:
     """Return what has to stay the same for a cell to stay valid."""
     return f"{_PROTOCOL}-{digest(dataset)}-{fingerprint(learner, DATASETS[dataset].rows)}"
-
-
-def read(cache: Path) -> list[Cell]:
-    """Return all that was ever measured."""
-    lines = cache.read_text().splitlines() if cache.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 def valid(cells: list[Cell], datasets: Sequence[str], learners: Sequence[str]) -> list[Cell]:
@@ -130,9 +124,7 @@ def _measure(job: Job) -> None:
             "predict_seconds": predicted - fit,
             **measure(y[held], p),
         }
-        job.cache.parent.mkdir(parents=True, exist_ok=True)
-        with job.cache.open("a") as file:
-            file.write(json.dumps(cell) + "\n")
+        append(job.cache, cell)
         print(
             f"{job.dataset:<30}{job.learner:<16}{repeat + 1:>3}/{n_splits:<4}"
             f"log-loss {cell['log_loss']:.4f}  AUC {cell['auc']:.4f}  {cell['fit_seconds']:.2f} s",
@@ -142,11 +134,11 @@ def _measure(job: Job) -> None:
 
 def _tuned(make: Callable[..., Any], grid: list[Setting], X: Matrix, y: Codes) -> Setting:
     """Return the setting with the least cross-validated log-loss."""
-    n_folds = min(5 if len(y) <= _FEW_ROWS else 3, int(np.bincount(y).min()))
+    n_folds = min(_FOLDS, int(np.bincount(y).min()))
     if len(grid) == 1 or n_folds < 2:
         return grid[0]
     folds = list(StratifiedKFold(n_folds, shuffle=True, random_state=_SEED).split(X, y))
-    if len(y) > _MANY_ROWS:
+    if len(y) > _ONE_FOLD:
         folds = folds[:1]
     losses = []
     for setting in grid:

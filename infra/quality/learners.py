@@ -163,7 +163,9 @@ def _boosting_settings(n_rows: int) -> list[Setting]:
 
 def _forest_settings(n_rows: int) -> list[Setting]:
     if n_rows <= _SMALL:
-        return _grid(n_estimators=(200,), min_samples_leaf=(3, 1, 8), max_features=("sqrt", 0.3))
+        return _grid(
+            n_estimators=(200,), min_samples_leaf=(3, 1, 8), max_features=("sqrt",)
+        ) + _grid(n_estimators=(200,), min_samples_leaf=(3,), max_features=(0.3,))
     if n_rows <= _LARGE:
         return _grid(n_estimators=(200,), min_samples_leaf=(3, 10), max_features=("sqrt", 0.3))
     return _grid(n_estimators=(100,), min_samples_leaf=(2, 5), max_features=("sqrt", 0.2))

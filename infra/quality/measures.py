@@ -78,3 +78,22 @@ def calibration_error(bins: NDArray[Any]) -> float:
     return float(
         (np.abs(bins[..., 1] - bins[..., 2]).sum(axis=1) / bins[..., 0].sum(axis=1)).mean()
     )
+
+
+def calibration_error_by_chance(bins: NDArray[Any], tests_per_sample: float) -> float:
+    """Return the calibration error to expect where each prediction is the true probability.
+
+    A bin's observed share then scatters around its mean prediction with the deviation of a
+    binomial share, whose mean absolute value is √(2/π) times as large.
+
+    Parameters
+    ----------
+    bins : ndarray of shape (n_scored, N_BINS, 3)
+        Sums of what `measure` returned.
+    tests_per_sample : float
+        How often each of the tested samples is in the sums.
+    """
+    samples, predicted = bins[..., 0], bins[..., 1]
+    mean = predicted / np.maximum(samples, 1)
+    deviation = np.sqrt(samples * tests_per_sample * mean * (1 - mean))
+    return float((np.sqrt(2 / np.pi) * deviation.sum(axis=1) / samples.sum(axis=1)).mean())
