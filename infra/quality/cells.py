@@ -65,6 +65,15 @@ def valid(cells: list[Cell], datasets: Sequence[str], learners: Sequence[str]) -
     return [cell for cell in cells if keys.get((cell["dataset"], cell["learner"])) == cell["key"]]
 
 
+def by_dataset(
+    cache: Path, datasets: Sequence[str], learners: Sequence[str]
+) -> dict[str, list[Cell]]:
+    """Return the cells that are up to date, dataset by dataset."""
+    cells = valid(read(cache), datasets, learners)
+    grouped = {name: [cell for cell in cells if cell["dataset"] == name] for name in DATASETS}
+    return {name: of_dataset for name, of_dataset in grouped.items() if of_dataset}
+
+
 def jobs(
     cache: Path, datasets: Sequence[str], learners: Sequence[str], repeats: int | None
 ) -> list[Job]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,6 +99,21 @@ def at_hand() -> list[str]:
         if isinstance(source, Generated) or source.path is not None
     ]
     return sorted(names, key=lambda name: DATASETS[name].rows * DATASETS[name].features)
+
+
+def describe(names: Iterable[str]) -> list[list[str]]:
+    """Return name, rows, features and nature of each dataset."""
+    return [
+        [name, f"{source.rows:,}", str(source.features), _nature(source)]
+        for name, source in ((name, DATASETS[name]) for name in names)
+    ]
+
+
+def _nature(source: Source) -> str:
+    if isinstance(source, RealFile):
+        return f"`{source.file}`"
+    options = ", ".join(f"{name}={value}" for name, value in source.options.items())
+    return f"`Course({options})`"
 
 
 @cache

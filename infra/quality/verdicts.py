@@ -45,9 +45,14 @@ class Comparison:
     plain_error: float
 
     @property
+    def reached(self) -> bool:
+        """Whether ours is not worse by more than the standard error of the difference."""
+        return self.worse <= self.paired_error
+
+    @property
     def mark(self) -> str:
         """`REACHED`, or `NEARLY` where only the error of the peer's mean excuses ours."""
-        if self.worse <= self.paired_error:
+        if self.reached:
             return REACHED
         return NEARLY if self.worse <= self.plain_error else MISSED
 
