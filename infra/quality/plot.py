@@ -17,8 +17,8 @@ from infra.quality.learners import EXISTING, LEARNERS, OURS
 from infra.quality.verdicts import Verdict, by_learner, values
 
 _PANELS = {  # the measure, its title, from what to what it is shown
-    "log_loss": ("Log-loss above the best peer's", -0.03, 0.12),
-    "auc": ("AUC below the best peer's", -0.03, 0.12),
+    "log_loss": ("Log-loss above the best peer's", -0.02, 0.08),
+    "auc": ("AUC below the best peer's", -0.02, 0.08),
 }
 _MARKERS = dict(zip((name for name in LEARNERS if name != OURS), "xvsoD^<P", strict=True))
 

@@ -83,14 +83,22 @@ def sample_text(samplings: Sequence[Sampling]) -> str:
     rows = [
         [
             f"{each.limit:,}",
-            _with_error(*each.log_loss, 4),
-            _with_error(*each.auc, 4),
+            f"{each.log_loss:.4f}",
+            _with_error(*each.worse, 4, sign="+"),
+            f"{each.auc:.4f}",
             f"{each.apart:.1g}",
             REACHED if each.apart <= SAME else MISSED,
         ]
         for each in samplings
     ]
-    head = ["`max_examples`", "log-loss", "AUC", "at once and in pieces apart by", ""]
+    head = [
+        "`max_examples`",
+        "log-loss",
+        "worse than all rows by",
+        "AUC",
+        "at once and in pieces apart by",
+        "",
+    ]
     return table(head, rows)
 
 
@@ -133,8 +141,9 @@ backend's net in weighted F1; and its calibration error, from {CALIBRATED_FROM_R
 errors are smaller than new data would show.
 
 **Learners.** `ours` is `mlcore.train` as Moodle gets it. The peers choose their settings by
-cross-validated log-loss within what they learn from, anew on each split of datasets below
-{SHARED_TUNING:,} rows and on the first split of larger ones.
+cross-validated log-loss within what they learn from: anew on each split of datasets below
+{SHARED_TUNING:,} rows, and on the first split for all splits of larger ones, which favours the peers
+a little.
 
 | learner | what |
 |---|---|
@@ -196,8 +205,8 @@ def _sample_section(samplings: Sequence[Sampling]) -> str:
     return f"""## Learning from a sample
 
 {ROWS:,} rows with room for fewer and fewer examples, learned at once and in {N_PIECES} pieces in
-random order, and measured on 10,000 other rows: means ± standard errors over several courses.
-{REACHED}: predictions are the same to {SAME:g}.
+random order, and measured on 10,000 other rows: means over several courses, ± the standard error
+of a difference on the same courses. {REACHED}: predictions are the same to {SAME:g}.
 
 {sample_text(samplings)}"""
 

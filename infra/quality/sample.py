@@ -6,6 +6,7 @@ fewer and fewer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from infra.quality.cache import append, read
+from infra.quality.cache import Cell, append, read
 from infra.quality.learners import OURS, fingerprint
 from infra.quality.measures import bounded, log_loss
 from infra.quality.verdicts import standard_error
@@ -36,15 +37,18 @@ class Sampling:
 
     Attributes
     ----------
-    log_loss, auc : (float, float)
-        Mean and standard error.
+    log_loss, auc : float
+        Means over the courses.
+    worse : (float, float)
+        Log-loss above that of learning from all rows, on the same courses, and its standard error.
     apart : float
         How far predictions are from each other at most, learned at once and in pieces.
     """
 
     limit: int
-    log_loss: tuple[float, float]
-    auc: tuple[float, float]
+    log_loss: float
+    worse: tuple[float, float]
+    auc: float
     apart: float
 
 
@@ -63,22 +67,27 @@ def measure(cache: Path, repeats: int) -> None:
 
 def results(cache: Path) -> list[Sampling]:
     """Return what was measured with the present code."""
-    cells = [cell for cell in read(cache) if cell["key"] == _key()]
-    found = []
-    for limit in LIMITS:
-        of_limit = [cell for cell in cells if cell["limit"] == limit]
-        if of_limit:
-            losses = [cell["log_loss"] for cell in of_limit]
-            aucs = [cell["auc"] for cell in of_limit]
-            found.append(
-                Sampling(
-                    limit,
-                    (float(np.mean(losses)), standard_error(losses)),
-                    (float(np.mean(aucs)), standard_error(aucs)),
-                    max(cell["apart"] for cell in of_limit),
-                )
-            )
-    return found
+    cells = {(cell["limit"], cell["repeat"]): cell for cell in read(cache) if cell["key"] == _key()}
+    repeats = sorted({repeat for _, repeat in cells})
+    return [
+        _result(limit, [cells[limit, i] for i in repeats], [cells[LIMITS[0], i] for i in repeats])
+        for limit in LIMITS
+    ]
+
+
+def _result(limit: int, sampled: Sequence[Cell], whole: Sequence[Cell]) -> Sampling:
+    losses = [cell["log_loss"] for cell in sampled]
+    worse = [
+        mine["log_loss"] - all_rows["log_loss"]
+        for mine, all_rows in zip(sampled, whole, strict=True)
+    ]
+    return Sampling(
+        limit=limit,
+        log_loss=float(np.mean(losses)),
+        worse=(float(np.mean(worse)), standard_error(worse)),
+        auc=float(np.mean([cell["auc"] for cell in sampled])),
+        apart=max(cell["apart"] for cell in sampled),
+    )
 
 
 def _key() -> str:
