@@ -142,7 +142,7 @@ errors are smaller than new data would show.
 
 **Learners.** `ours` is `mlcore.train` as Moodle gets it. The peers choose their settings by
 cross-validated log-loss within what they learn from: anew on each split of datasets below
-{SHARED_TUNING:,} rows, and on the first split for all splits of larger ones, which favours the peers
+{SHARED_TUNING:,} rows; once, on the first split, of larger ones, which favours the peers
 a little.
 
 | learner | what |
