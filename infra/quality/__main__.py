@@ -26,6 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.repeats is not None and options.repeats < 2:
         parser.error("--repeats must be at least 2: one split has no standard error")
+    try:
+        _run(options)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from here.")
+        return 130
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
     measured: dict[str, list[Cell]] = {}
     refinements: list[refinement.Refinement] = []
     samplings: list[sample.Sampling] = []
@@ -52,7 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         page = options.report / "README.md"
         page.write_text(report.page(measured, verdicts, refinements, samplings))
         print(f"Wrote {page} and {options.report / report.FIGURE}.")
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

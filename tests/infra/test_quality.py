@@ -73,6 +73,15 @@ def test_a_stopped_run_goes_on(tmp_path, capsys):
     assert line.split()[:3] == ["rows-50", "logistic", "2/2"]
 
 
+def test_stopping_is_no_accident(tmp_path, monkeypatch, capsys):
+    def stop(jobs, n_processes):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cells, "run", stop)
+    assert run(tmp_path) == 130
+    assert "goes on from here" in capsys.readouterr().out
+
+
 def test_a_changed_learner_is_measured_anew(tmp_path, capsys, monkeypatch):
     run(tmp_path)
     capsys.readouterr()
