@@ -68,7 +68,7 @@ def measure(cache: Path, repeats: int) -> None:
 def results(cache: Path) -> list[Sampling]:
     """Return what was measured with the present code."""
     cells = {(cell["limit"], cell["repeat"]): cell for cell in read(cache) if cell["key"] == _key()}
-    repeats = sorted({repeat for _, repeat in cells})
+    repeats = [i for i in range(REPEATS) if all((limit, i) in cells for limit in LIMITS)]
     return [
         _result(limit, [cells[limit, i] for i in repeats], [cells[LIMITS[0], i] for i in repeats])
         for limit in LIMITS
