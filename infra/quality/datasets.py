@@ -69,7 +69,6 @@ DATASETS: dict[str, Source] = {
     "real-414x37953": RealFile("labelled-414x37953.csv.xz", 37_953, 414),
     "real-multiclass-2x150": RealFile("labelled-multiclass-2x150.csv", 150, 2),
     "dropout-quarters-labelled": RealFile("dropout-quarters-labelled.csv", 144, 98),
-    "dropout-quarters-evaluation": RealFile("dropout-quarters-evaluation.csv", 144, 98),
     "base": _course(),
     **{f"rows-{rows}": _course(rows=rows) for rows in (50, 200, 300, 1_000, 5_000, 20_000, 50_000)},
     **{f"features-{features}": _course(features=features) for features in (3, 30, 450)},
