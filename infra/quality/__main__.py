@@ -23,18 +23,19 @@ _QUICK_ROWS, _QUICK_REPEATS = 1_000, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark, and print or write what it says."""
     parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     if options.repeats is not None and options.repeats < 2:
         parser.error("--repeats must be at least 2: one split has no standard error")
     try:
-        _run(options)
+        _run(options, arguments)
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.")
         return 130
     return 0
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     measured: dict[str, list[Cell]] = {}
     refinements: list[refinement.Refinement] = []
     samplings: list[sample.Sampling] = []
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
         options.report.mkdir(parents=True, exist_ok=True)
         plot.draw(options.report / report.FIGURE, measured, verdicts)
         page = options.report / "README.md"
-        page.write_text(report.page(measured, verdicts, refinements, samplings))
+        page.write_text(report.page(measured, verdicts, refinements, samplings, arguments))
         print(f"Wrote {page} and {options.report / report.FIGURE}.")
 
 

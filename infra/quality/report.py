@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import numpy as np
 
 from infra.quality.cache import Cell
 from infra.quality.cells import SHARED_TUNING
-from infra.quality.datasets import describe
+from infra.quality.datasets import DATASETS, describe
 from infra.quality.learners import LEARNERS
 from infra.quality.measures import N_BINS, calibration_error
 from infra.quality.refinement import SCENARIOS, Refinement
@@ -29,7 +30,6 @@ from infra.quality.verdicts import (
 )
 
 FIGURE = "quality.png"
-_COMMAND = 'make bench-quality ARGS="--report docs/quality"'
 MEASURES = {  # decimals
     "log_loss": ("Log-loss", 4),
     "auc": ("AUC", 4),
@@ -107,16 +107,21 @@ def page(
     verdicts: Sequence[Verdict],
     refinements: Sequence[Refinement],
     samplings: Sequence[Sampling],
+    arguments: Sequence[str],
 ) -> str:
-    """Return the whole page; `cells` are by dataset."""
+    """Return the whole page; `cells` are by dataset, `arguments` those of the command."""
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm")
     )
     parts = [
         f"""# Quality of learning
 
-Made by `{_COMMAND}` on {datetime.now(UTC):%d %B %Y}, with Python {platform.python_version()},
-{versions}; each fit on one core. All figures are as measured.
+Made on {datetime.now(UTC):%d %B %Y} by
+
+    make bench-quality ARGS="{shlex.join(arguments)}"
+
+with Python {platform.python_version()}, {versions}; each fit on one core. All figures are as
+measured, on {len(cells)} of the benchmark's {len(DATASETS)} datasets.
 
 ![Ours and its peers, relative to the best peer on each dataset]({FIGURE})
 

@@ -1,6 +1,7 @@
 """The benchmark of quality: what it measures, keeps and says."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -128,7 +129,8 @@ def test_a_page_and_a_figure_are_written(tmp_path, monkeypatch):
         monkeypatch.setitem(LEARNERS, name, learner)
     run(tmp_path, "--learners", OURS, "majority", EXISTING, "--report", str(tmp_path / "page"))
     page = (tmp_path / "page" / "README.md").read_text()
-    assert "make bench-quality" in page
+    assert re.search('make bench-quality ARGS="--parts datasets --only rows-50 .*--report ', page)
+    assert "on 1 of the benchmark's" in page
     assert page.count("| rows-50 ") == 2 + len(report.MEASURES) + 1  # verdict, dataset, figures
     assert "nan" not in page
     figure = (tmp_path / "page" / "quality.png").read_bytes()
