@@ -84,10 +84,9 @@ class Preparation:
         flags = np.flatnonzero(some)
         if not len(columns) and not len(flags):
             columns = np.array([0])  # one column without information, since fits need one
-        kept = X[:, columns]
-        present = ~empty[:, columns] * weights[:, None]
-        total = present.sum(axis=0)
-        sums = np.einsum("ij,ij->j", present, np.where(empty[:, columns], 0, kept))
+        absent = np.take(empty, columns, axis=1)
+        total = weights @ ~absent
+        sums = weights @ np.where(absent, 0, np.take(X, columns, axis=1))
         fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
         unscaled = cls(
             columns=columns.astype(np.int32),
@@ -99,17 +98,19 @@ class Preparation:
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
         prepared = unscaled.apply(X).astype(np.float64)
-        mean = np.average(prepared, axis=0, weights=weights)
-        scale = np.sqrt(np.average((prepared - mean) ** 2, axis=0, weights=weights))
+        mean = weights @ prepared / weights.sum()
+        prepared -= mean
+        scale = np.sqrt(weights @ np.square(prepared, out=prepared) / weights.sum())
         scale[scale < 1e-6] = 1
         return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
-        values = X[:, self.columns]
+        values = np.take(X, self.columns, axis=1)
         values = np.where(np.isnan(values), self.fill, values)
-        values = np.clip(values, self.low, self.high)
-        prepared = np.hstack([values, np.isnan(X[:, self.flags])], dtype=np.float32)
+        np.clip(values, self.low, self.high, out=values)
+        flags = np.isnan(np.take(X, self.flags, axis=1))
+        prepared = np.hstack([values, flags], dtype=np.float32)
         prepared -= self.mean
         prepared /= self.scale
         return prepared
