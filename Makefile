@@ -37,7 +37,7 @@ format: setup ## Format the code, and fix what can be fixed by itself
 	$(run) ruff check --fix-only
 	$(run) ruff format
 
-bench: setup ## Measure speed and memory (ARGS="--help" lists the choices)
+bench: setup ## Measure speed and memory against their goals (ARGS=--help lists the choices)
 	@$(run) infra.bench $(ARGS)
 
 bench-quality: setup ## Measure the quality of learning, for hours at first (ARGS="--help")

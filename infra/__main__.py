@@ -9,7 +9,7 @@ from pathlib import Path
 
 from handler.__main__ import add_address
 from handler.errors import SettingsError
-from infra import demo, serve
+from infra import demo, serve, server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "demo":
             return demo.run(options.students, options.out)
         return serve.run(options.host, options.port)
-    except (SettingsError, demo.DemoFailed) as error:
+    except (SettingsError, demo.DemoFailed, server.NotStarted) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import queue
-import re
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from handler import settings, users
+from infra import server
 from infra.client import Moodle, Refused
 from mlcore.synthetic import Course
 
@@ -27,7 +20,6 @@ T = TypeVar("T")
 
 _SEED = 2026
 _TO_PREDICT = 250
-_START_SECONDS = 60
 
 
 class DemoFailed(Exception):
@@ -53,7 +45,7 @@ def run(n_students: int, out: Path) -> int:
     X, outcomes = course.draw(_TO_PREDICT)
     unlabelled = course.file(X, sample_ids=[f"{1000 + i}-3" for i in range(_TO_PREDICT)])
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as directory, _server(Path(directory)) as moodle:
+    with tempfile.TemporaryDirectory() as directory, server.running(Path(directory)) as (moodle, _):
         print(f"The server is up after {time.perf_counter() - began:.1f} s. Asking it:\n")
         try:
             _ask(moodle, labelled, more, unlabelled, outcomes.tolist(), out)
@@ -181,44 +173,3 @@ def _unpack(data: bytes, folder: Path) -> list[str]:
         _fail("the evaluation has no figures")
     json.loads((folder / "evaluation.json").read_bytes())
     return names
-
-
-@contextmanager
-def _server(directory: Path) -> Iterator[Moodle]:
-    """Run ``python -m handler`` on a free port, with a store of its own, and stop it afterwards."""
-    entry, password = users.make_entry("demonstration")
-    environ = {
-        name: value for name, value in os.environ.items() if name not in settings.VARIABLES
-    } | {users.VARIABLE: entry, settings.DIRECTORY: str(directory / "models")}
-    log = directory / "server.log"
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            [sys.executable, "-m", "handler", "--port", "0"],
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as server,
-    ):
-        try:
-            yield Moodle("127.0.0.1", _port(server, log), "demonstration", password)
-        finally:
-            server.terminate()
-
-
-def _port(server: subprocess.Popen[str], log: Path) -> int:
-    """Wait for the line in which the server says where it listens."""
-    assert server.stdout is not None
-    lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(
-        target=lambda out: lines.put(out.readline()), args=(server.stdout,), daemon=True
-    ).start()
-    try:
-        line = lines.get(timeout=_START_SECONDS)
-    except queue.Empty:
-        line = ""
-    port = re.search(r"http://\S+:(\d+),", line)
-    if not port:
-        raise DemoFailed(f"The server did not start: {log.read_text().strip() or 'no answer'}")
-    return int(port[1])

@@ -23,9 +23,10 @@ MAX_ROWS = 2_000_000
 MAX_FEATURES = 5_000
 MAX_CLASSES = 100
 
-_NUMBER = re.compile(rb"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-
+# Of text made of these alone, Python's `float` reads what is a number in decimal notation.
+_NUMERIC = b"0123456789+-.eE"
 _LARGEST = float(np.finfo(np.float32).max)
+_MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 with it
 _COMMA, _NEWLINE = ord(","), ord("\n")
 _CHUNK = 1 << 16  # bytes at a time: what a chunk needs stays in the processor's second-level cache
 _KEY_BYTES = 8
@@ -79,7 +80,7 @@ class _Header:
     metadata: dict[str, str]
     columns: list[str]
     n_lines: int
-    body: bytes
+    n_bytes: int
 
     def n_features(self, others: int) -> int:
         """Return nfeatures, or what the columns say when nfeatures is absent or ambiguous."""
@@ -122,8 +123,13 @@ def read_labelled(data: bytes) -> Labelled:
     if header.columns[target] != name and header.columns.count(name) == 1:
         target = header.columns.index(name)
 
-    table = _read_table(header, n_features + 1, 0).numbers
-    y = table[:, target]
+    body = _read_body(data, header)
+    n_rows = _count_rows(body, header.n_lines, n_features + 1)
+    X = np.empty((n_rows, n_features), dtype=np.float32)
+    y = np.empty(n_rows, dtype=np.float32)
+    for rows, _, numbers in _pieces(body, header.n_lines, n_features + 1, 0):
+        X[rows] = np.delete(numbers, target, axis=1)
+        y[rows] = numbers[:, target]
     known = np.isin(y, np.array(classes, dtype=np.float32))
     if not known.all():
         row = int(np.argmin(known))
@@ -132,13 +138,7 @@ def read_labelled(data: bytes) -> Labelled:
             line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
         )
     del header.columns[target]
-    X = table[:, :-1] if target == n_features else np.delete(table, target, axis=1)
-    return Labelled(
-        X=np.ascontiguousarray(X),
-        y=y.astype(np.int64),
-        classes=classes,
-        feature_names=tuple(header.columns),
-    )
+    return Labelled(X, y.astype(np.int64), classes, feature_names=tuple(header.columns))
 
 
 def read_unlabelled(data: bytes) -> Unlabelled:
@@ -154,14 +154,20 @@ def read_unlabelled(data: bytes) -> Unlabelled:
     # known clients list the target among the columns although no row has it
     if len(header.columns) not in (n_features + 1, n_features + 2):
         raise errors.ColumnCount(found=len(header.columns), expected=n_features + 1)
-    table = _read_table(header, n_features + 1, 1)
-    return Unlabelled(sample_ids=table.texts, X=table.numbers)
+    body = _read_body(data, header)
+    n_rows = _count_rows(body, header.n_lines, n_features + 1)
+    X = np.empty((n_rows, n_features), dtype=np.float32)
+    sample_ids: list[str] = []
+    for rows, texts, numbers in _pieces(body, header.n_lines, n_features + 1, 1):
+        X[rows] = numbers
+        sample_ids += texts
+    return Unlabelled(sample_ids, X)
 
 
 def _read_header(data: bytes) -> _Header:
-    """Read the first three records and keep the bytes that follow."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    consumed = n_lines = 0
+    """Read the first three records."""
+    n_lines = 0
+    consumed = len(_MARK) if data.startswith(_MARK) else 0
 
     def lines() -> Iterator[str]:
         nonlocal consumed, n_lines
@@ -181,7 +187,7 @@ def _read_header(data: bytes) -> _Header:
     if len(names) != len(values):
         raise errors.IncompleteHeader
     metadata = dict(zip(names, values, strict=True))
-    return _Header(metadata, columns, n_lines, data[consumed:])
+    return _Header(metadata, columns, n_lines, consumed)
 
 
 def _read_classes(metadata: dict[str, str]) -> tuple[int, ...]:
@@ -203,53 +209,63 @@ def _read_classes(metadata: dict[str, str]) -> tuple[int, ...]:
     return classes
 
 
-@dataclass(frozen=True)
-class _Table:
-    texts: list[str]
-    numbers: NDArray[np.float32]
-
-
-def _read_table(header: _Header, n_columns: int, n_texts: int) -> _Table:
-    """Read the lines after the header: `n_texts` (0 or 1) text columns, then numbers."""
-    body = header.body
+def _read_body(data: bytes, header: _Header) -> bytes:
+    """Return the lines that follow the header, without quotes."""
+    # without the last line end at once, as each further step copies the whole file
+    body = data[header.n_bytes : len(data) - data.endswith(b"\n")]
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n")
-    body = body.rstrip(b"\n")
+    body = body.rstrip(b"\r\n")
     if not body:
         raise errors.EmptyDataset
     if b"\0" in body:
         raise errors.NotText
     if b'"' in body:
         body = _unquoted(body, header.n_lines)
+    return body
+
+
+def _count_rows(body: bytes, n_before: int, n_columns: int) -> int:
+    """Count the rows, before memory is set aside for so many."""
     n_rows = body.count(b"\n") + 1
     if n_rows > MAX_ROWS:
         raise errors.TooManyRows(found=n_rows, limit=MAX_ROWS)
-    if len(body) + 1 < n_rows * n_columns:  # before memory is set aside for so many
-        raise _row_length(body, header.n_lines, n_columns)
+    if len(body) + 1 < n_rows * n_columns:
+        raise _row_length(body, n_before, n_columns)
+    return n_rows
 
-    texts: list[str] = []
-    numbers = np.empty((n_rows, n_columns - n_texts), dtype=np.float32)
+
+def _pieces(
+    body: bytes, n_before: int, n_columns: int, n_texts: int
+) -> Iterator[tuple[slice, list[str], NDArray[np.float32]]]:
+    """Read the rows, some at a time: `n_texts` (0 or 1) columns of text, then numbers.
+
+    Yields
+    ------
+    rows : slice
+        Which rows they are.
+    texts : list of str
+    numbers : ndarray of shape (n_rows, n_columns - n_texts), float32
+    """
     parser = _NumberParser()
     row = 0
     for chunk in _chunks(body):
         starts, ends = _fields(chunk)
         if len(ends) % n_columns or not _is_table(chunk, ends, n_columns):
-            raise _row_length(chunk, header.n_lines + row, n_columns)
+            raise _row_length(chunk, n_before + row, n_columns)
         starts, ends = starts.reshape(-1, n_columns), ends.reshape(-1, n_columns)
-        if n_texts:
-            texts += _decoded(chunk, starts[:, 0], ends[:, 0])
+        texts = _decoded(chunk, starts[:, 0], ends[:, 0]) if n_texts else []
         try:
-            values = parser.parse(chunk, starts[:, n_texts:].ravel(), ends[:, n_texts:].ravel())
+            numbers = parser.parse(chunk, starts[:, n_texts:].ravel(), ends[:, n_texts:].ravel())
         except _NotANumber as error:
             at, column = divmod(error.index, n_columns - n_texts)
             raise errors.BadNumber(
-                line=header.n_lines + row + at + 1,
+                line=n_before + row + at + 1,
                 column=column + n_texts + 1,
                 text=_shown(error.text.decode(errors="replace")),
             ) from None
-        numbers[row : row + len(starts)] = values.reshape(len(starts), -1)
+        yield slice(row, row + len(starts)), texts, numbers.reshape(len(starts), -1)
         row += len(starts)
-    return _Table(texts, numbers)
 
 
 def _unquoted(body: bytes, n_before: int) -> bytes:
@@ -332,8 +348,8 @@ class _NumberParser:
 
     Moodle writes at most two decimals, so a file of millions of fields has a few hundred distinct
     texts. The bytes of a field (up to eight) are read as one integer, which a hash table maps to
-    its value; Python's `float` is asked only for texts not seen before. Longer fields are
-    converted one by one.
+    its value; Python's `float` is asked only for texts that the table does not hold, and for longer
+    ones.
     """
 
     def __init__(self) -> None:
@@ -352,41 +368,34 @@ class _NumberParser:
         keys &= _MASKS[np.minimum(lengths, _KEY_BYTES)]
         slots = ((keys * _MULTIPLIER) >> _SHIFT).astype(np.intp)
         values = self._values[slots]
-        missed = self._keys[slots] != keys
-        if missed.any():
-            self._look_up(keys, values, np.flatnonzero(missed), lengths)
         longer = lengths > _KEY_BYTES
-        if longer.any():
-            for i in np.flatnonzero(longer).tolist():
-                values[i] = _number(chunk[starts[i] : ends[i]], i)
+        missed = np.flatnonzero((self._keys[slots] != keys) | longer)
+        if len(missed):
+            at = zip(starts[missed].tolist(), ends[missed].tolist(), strict=True)
+            texts = [chunk[start:end] for start, end in at]
+            try:
+                values[missed] = _numbers(texts)
+            except ValueError:
+                wrong = next(i for i, text in enumerate(texts) if not _is_number(text))
+                raise _NotANumber(int(missed[wrong]), texts[wrong]) from None
+            new = missed[~longer[missed]]
+            self._keys[slots[new]], self._values[slots[new]] = keys[new], values[new]
         return values
 
-    def _look_up(
-        self,
-        keys: NDArray[np.uint64],
-        values: NDArray[np.float32],
-        missed: NDArray[np.intp],
-        lengths: NDArray[np.intp],
-    ) -> None:
-        """Fill in the values of texts that the table does not hold, and remember them."""
-        missed = missed[lengths[missed] <= _KEY_BYTES]
-        distinct, first, inverse = np.unique(keys[missed], return_index=True, return_inverse=True)
-        found = np.empty(len(distinct), dtype=np.float32)
-        for i in np.argsort(first).tolist():  # so that the first wrong field is the one named
-            at = int(missed[first[i]])
-            found[i] = _number(int(distinct[i]).to_bytes(_KEY_BYTES, "little")[: lengths[at]], at)
-        slots = ((distinct * _MULTIPLIER) >> _SHIFT).astype(np.intp)
-        self._keys[slots], self._values[slots] = distinct, found
-        values[missed] = found[inverse]
+
+def _numbers(texts: list[bytes]) -> NDArray[np.float32]:
+    """Return the values of fields as Python's `float` reads them; raise `ValueError`."""
+    if b"".join(texts).translate(None, _NUMERIC):
+        raise ValueError
+    values = np.array([float(text or b"nan") for text in texts])
+    if (np.abs(values) > _LARGEST).any():
+        raise ValueError
+    return (values + 0.0).astype(np.float32)  # -0 is 0
 
 
-def _number(text: bytes, index: int) -> np.float32:
-    """Return the value of one field as Python's `float` reads it."""
-    if not text:
-        return np.float32(np.nan)
-    if not _NUMBER.fullmatch(text):
-        raise _NotANumber(index, text)
-    value = float(text)
-    if abs(value) > _LARGEST:
-        raise _NotANumber(index, text)
-    return np.float32(value + 0.0)  # -0 is 0
+def _is_number(text: bytes) -> bool:
+    try:
+        _numbers([text])
+    except ValueError:
+        return False
+    return True

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
+from mlcore.quickscorer import QuickScorer
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_CELLS = 1 << 15  # samples times trees walked at a time: small enough for the cache
 _MAX_NODES = 5_000_000
 _MAX_TREES = 1_000  # for each score
 _MAX_DEPTH = 200
+_MAX_CELLS = (
+    1 << 26
+)  # tests times the thresholds of their feature: what predicting needs memory for
 _MAX_UNITS = 1_000  # of a layer
 _LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
 
@@ -80,10 +84,9 @@ class Preparation:
         flags = np.flatnonzero(some)
         if not len(columns) and not len(flags):
             columns = np.array([0])  # one column without information, since fits need one
-        kept = X[:, columns]
-        present = ~empty[:, columns] * weights[:, None]
-        total = present.sum(axis=0)
-        sums = np.einsum("ij,ij->j", present, np.where(empty[:, columns], 0, kept))
+        absent = np.take(empty, columns, axis=1)
+        total = weights @ ~absent
+        sums = weights @ np.where(absent, 0, np.take(X, columns, axis=1))
         fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
         unscaled = cls(
             columns=columns.astype(np.int32),
@@ -95,17 +98,19 @@ class Preparation:
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
         prepared = unscaled.apply(X).astype(np.float64)
-        mean = np.average(prepared, axis=0, weights=weights)
-        scale = np.sqrt(np.average((prepared - mean) ** 2, axis=0, weights=weights))
+        mean = weights @ prepared / weights.sum()
+        prepared -= mean
+        scale = np.sqrt(weights @ np.square(prepared, out=prepared) / weights.sum())
         scale[scale < 1e-6] = 1
         return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
-        values = X[:, self.columns]
+        values = np.take(X, self.columns, axis=1)
         values = np.where(np.isnan(values), self.fill, values)
-        values = np.clip(values, self.low, self.high)
-        prepared = np.hstack([values, np.isnan(X[:, self.flags])], dtype=np.float32)
+        np.clip(values, self.low, self.high, out=values)
+        flags = np.isnan(np.take(X, self.flags, axis=1))
+        prepared = np.hstack([values, flags], dtype=np.float32)
         prepared -= self.mean
         prepared /= self.scale
         return prepared
@@ -244,52 +249,14 @@ class Trees:
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
-        scores = self._scores(X)
+        scores = self._scorer.scores(X)
         if log_prior is not None:
             scores += prior_scores(log_prior)
         return probabilities(scores)
 
-    def _scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the sum of the trees' leaves, of shape (n_samples, n_scores)."""
-        used, feature = np.unique(self.feature, return_inverse=True)
-        # three copies of each feature, one for each thing that a missing value may count as, so
-        # that walking the trees needs no look at missing values
-        copy = feature * 3 + (self.missing + 1)
-        children = np.stack([self.left, self.right], axis=1).ravel()
-        scores = np.zeros((len(X), self.n_scores))
-        if not len(self.roots):
-            return scores
-        step = max(1, _CELLS // len(self.roots))
-        for begin in range(0, len(X), step):
-            part = X[begin : begin + step][:, used]
-            empty = np.isnan(part)
-            stand_ins = np.array([-np.inf, 0, np.inf], dtype=np.float32)
-            copies = np.where(empty[:, :, None], stand_ins, part[:, :, None]).reshape(-1)
-            width = 3 * len(used)
-            leaves = self._walk(copies, len(part), width, copy, children)
-            values = self.value[leaves].reshape(len(part), -1, self.n_scores)
-            scores[begin : begin + step] = values.sum(axis=1)
-        return scores
-
-    def _walk(
-        self,
-        copies: NDArray[np.float32],
-        n_samples: int,
-        width: int,
-        copy: NDArray[np.intp],
-        children: NDArray[np.int32],
-    ) -> NDArray[np.int32]:
-        """Return the leaf of each sample in each tree, the trees of a sample side by side."""
-        nodes = np.tile(self.roots, n_samples)
-        offset = np.repeat(np.arange(n_samples) * width, len(self.roots))
-        walking = np.flatnonzero(self.left[nodes] != nodes)
-        while len(walking):
-            at = nodes[walking]
-            values = copies[offset[walking] + copy[at]]
-            at = children[2 * at + (values > self.threshold[at])]
-            nodes[walking] = at
-            walking = walking[self.left[at] != at]
-        return nodes
+    @cached_property
+    def _scorer(self) -> QuickScorer:
+        return QuickScorer.of(self)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is to be stored."""
@@ -313,6 +280,7 @@ class Trees:
         roots = _vector(arrays, "roots", np.int32)
         left = _vector(arrays, "left", np.int32, n_nodes)
         right = _vector(arrays, "right", np.int32, n_nodes)
+        threshold = _vector(arrays, "threshold", np.float32, n_nodes)
         missing = _vector(arrays, "missing", np.int8, n_nodes)
         here = np.arange(n_nodes)
         _require(len(roots) % n_scores == 0, "a tree too few")
@@ -325,6 +293,8 @@ class Trees:
         _require((leaf | below).all(), "a node above its parent")
         children = np.concatenate([roots, left[below], right[below]])
         _require((np.bincount(children, minlength=n_nodes) == 1).all(), "a node of several trees")
+        cells = _n_thresholds(feature[below], threshold[below], n_features)[feature[below]].sum()
+        _require(cells <= _MAX_CELLS, "too many thresholds")
         level = roots
         for _ in range(_MAX_DEPTH):
             level = level[below[level]]
@@ -335,7 +305,7 @@ class Trees:
             feature,
             left,
             right,
-            _vector(arrays, "threshold", np.float32, n_nodes),
+            threshold,
             missing,
             _vector(arrays, "value", np.float64, n_nodes),
             n_scores,
@@ -387,6 +357,14 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def prior_scores(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scores from which boosting starts: one column for two classes, else all."""
     return log_prior if log_prior.shape[1] > 2 else log_prior[:, 1:] - log_prior[:, :1]
+
+
+def _n_thresholds(
+    feature: NDArray[np.int32], threshold: NDArray[np.float32], n_features: int
+) -> NDArray[np.int64]:
+    """Return how many distinct thresholds each feature has."""
+    pairs = np.unique(feature.astype(np.int64) << 32 | threshold.view(np.uint32))
+    return np.bincount(pairs >> 32, minlength=n_features)
 
 
 def _require(condition: object, what: str) -> None:

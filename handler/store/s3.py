@@ -177,11 +177,18 @@ class S3Store(ObjectStore):
     def _connect(self) -> Any:
         import boto3
         from botocore.config import Config
+        from botocore.session import get_session
 
         with self._connecting:
             if self._client is None:
                 # A session of its own: boto3's default one is not safe to share between threads.
-                self._client = boto3.session.Session().client("s3", config=Config(**_CONFIG))
+                session = get_session()
+                # Listing the hundreds of services that there are takes a quarter of the time.
+                loader = session.get_component("data_loader")
+                loader.list_available_services = lambda type_name: ["s3"]
+                self._client = boto3.session.Session(botocore_session=session).client(
+                    "s3", config=Config(**_CONFIG)
+                )
             return self._client
 
     @contextmanager

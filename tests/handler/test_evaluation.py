@@ -218,7 +218,7 @@ def test_a_trained_model_is_evaluated_anew_after_a_training(moodle, course, data
     first = moodle.but(dirhash="e").evaluation(data, trained=moodle.dirhash).json
     moodle.train(course.labelled(40))
     second = moodle.but(dirhash="e").evaluation(data, trained=moodle.dirhash).json
-    assert first["score"] != second["score"]
+    assert first["auc"] != second["auc"]
 
 
 def test_a_trainedmodeldirhash_that_names_nothing_trained_is_status_2(moodle, data):

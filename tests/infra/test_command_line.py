@@ -1,4 +1,4 @@
-"""The demonstration, the local server and the benchmark, run as their users run them."""
+"""The demonstration and the local server, run as their users run them."""
 
 import json
 import os
@@ -124,15 +124,3 @@ def test_every_command_explains_itself(arguments):
     shown = run(*arguments, "--help")
     assert shown.returncode == 0
     assert "usage:" in shown.stdout
-
-
-def test_the_benchmark_prints_a_row_for_each_dataset():
-    shown = run("infra.bench", "course-98x300")
-    assert shown.returncode == 0, shown.stderr
-    assert re.search(r"^course-98x300( +\d\S*){9}$", shown.stdout, re.M), shown.stdout
-
-
-def test_the_benchmark_names_the_datasets_that_there_are():
-    shown = run("infra.bench", "nonsense")
-    assert shown.returncode == 2
-    assert "course-98x300" in shown.stderr

@@ -361,6 +361,11 @@ def test_too_many_nodes_are_refused(data, monkeypatch):
     assert "(too many nodes)" in refusal(data)
 
 
+def test_too_many_thresholds_are_refused(data, monkeypatch):
+    monkeypatch.setattr("mlcore.parts._MAX_CELLS", 10)
+    assert "(too many thresholds)" in refusal(data)
+
+
 def test_trees_without_a_tree_predict_what_is_before_them(data):
     empty = {f"part2.{name}.npy": npy(array[:0]) for name, array in make_chain(1).items()}
     classifier = Classifier.from_bytes(packed(unpacked(data) | empty))

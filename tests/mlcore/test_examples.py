@@ -68,6 +68,14 @@ def test_neither_order_nor_pieces_matter(seed, n_pieces):
     assert content(examples) == content(AT_ONCE)
 
 
+@pytest.mark.parametrize("value", [1 / 3, 0.0049999, 1.28, -3e38])
+def test_a_sample_is_the_same_beside_samples_of_finer_values(value):
+    odd = make_labelled([[value, *[0.5] * 29], [np.nan, *[value] * 29]], [0, 1])
+    odd = replace(odd, feature_names=COURSE.feature_names)
+    for files in ((odd, COURSE), (COURSE, odd)):
+        assert content(learned(*files)) == content(Examples.of(joined(COURSE, odd)))
+
+
 def test_a_file_of_other_features_is_refused():
     with pytest.raises(errors.OtherFeatures, match="29 features and the trained model has 30"):
         AT_ONCE.learn(Examples.of(make_course(10, n_features=29)))

@@ -3,11 +3,13 @@
 import lightgbm
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from mlcore import blend
-from mlcore.blend import BlendedClassifier
+from mlcore.blend import BlendedClassifier, Boosting, Recipe
 from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
 from tests.mlcore.builders import LINEAR, NET, TREES, make_course
 
@@ -97,17 +99,74 @@ class TestPartsPredictLikeTheLibraries:
             own_probabilities = own[0].predict(X).reshape(len(X), -1)[:, -1]
             np.testing.assert_allclose(probabilities(scores)[:, -1], own_probabilities, rtol=1e-9)
         assert len(part.roots) == TREES.parts[0][1].rounds * scores.shape[1]
-        expected = probabilities(scores)
-        np.testing.assert_allclose(part.predict_proba(X, log_prior), expected, rtol=1e-9)
+        predicted = part.predict_proba(X, log_prior)
+        np.testing.assert_allclose(predicted, probabilities(scores), rtol=0 if not prior else 1e-9)
 
 
-def test_trees_predict_many_samples_piece_by_piece():
+@pytest.mark.parametrize("n_leaves", [2, 63, 64, 65, 150])
+def test_trees_of_any_size_predict_like_the_library(own, n_leaves):
+    course = make_course(2000, seed=3)
+    boosting = Boosting(n_leaves, 0.1, 0.0, 1.0, 0.0, rounds=5)
+    (part,) = _fit(Recipe((("trees", boosting, 1.0),)), course.X, course.y).parts
+    assert len(part.value) == 5 * (2 * n_leaves - 1)
+    X = to_predict(course.X, 0.1)
+    expected = probabilities(own[-1].predict(X, raw_score=True).reshape(-1, 1))
+    assert part.predict_proba(X, None).tobytes() == expected.tobytes()
+
+
+def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
     course = COURSES[2]
     (part,) = _fit(TREES, course.X, course.y).parts
-    X = np.tile(to_predict(course.X, 0.1), (4, 1))
-    assert len(X) * len(part.roots) > 32768
-    alone = np.concatenate([part.predict_proba(rows, None) for rows in np.array_split(X, 50)])
-    assert part.predict_proba(X, None).tobytes() == alone.tobytes()
+    X = to_predict(course.X, 0.1)
+    at_once = part.predict_proba(X, None)
+    monkeypatch.setattr("mlcore.quickscorer._CELLS", 10 * len(part.roots))
+    assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
+
+
+def walked(trees, sample):
+    """Return a sample's scores from trees, as their description says."""
+    scores = np.zeros(trees.n_scores)
+    for number, node in enumerate(trees.roots):
+        while trees.left[node] != node:
+            value = sample[trees.feature[node]]
+            if np.isnan(value):
+                value = trees.missing[node] * np.inf if trees.missing[node] else 0
+            node = (trees.right if value > trees.threshold[node] else trees.left)[node]
+        scores[number % trees.n_scores] += trees.value[node]
+    return scores
+
+
+@given(st.integers(0, 2**32), st.integers(1, 3), st.sampled_from([1, 3]), st.booleans())
+def test_any_trees_are_what_their_description_says(seed, n_rounds, n_scores, slanted):
+    """Trees of any shape and size, also with thresholds that no sample can be above."""
+    random = np.random.default_rng(seed)
+    roots, left, right = [], [], []
+    for _ in range(n_rounds * n_scores):
+        roots.append(len(left))
+        leaves = [len(left)]
+        left.append(len(left))
+        right.append(len(right))
+        for _ in range(random.integers(0, 150)):
+            node = leaves.pop(-1 if slanted else random.integers(len(leaves)))
+            left[node], right[node] = len(left), len(left) + 1
+            leaves += [len(left), len(left) + 1]
+            left += leaves[-2:]
+            right += leaves[-2:]
+    n_nodes = len(left)
+    values = np.array([-np.inf, -1, -0.5, -0.0, 0, 0.1, 1, 3e38, np.inf, np.nan], dtype=np.float32)
+    trees = Trees(
+        roots=np.array(roots, np.int32),
+        feature=random.integers(0, 3, n_nodes).astype(np.int32),
+        left=np.array(left, np.int32),
+        right=np.array(right, np.int32),
+        threshold=random.choice(values, n_nodes),
+        missing=random.integers(-1, 2, n_nodes).astype(np.int8),
+        value=random.normal(0, 1, n_nodes),
+        n_scores=n_scores,
+    )
+    X = random.choice(values[np.isfinite(values) | np.isnan(values)], (20, 3))
+    expected = probabilities(np.array([walked(trees, sample) for sample in X]))
+    np.testing.assert_allclose(trees.predict_proba(X, None), expected, rtol=1e-12)
 
 
 def make_tree(threshold, missing):

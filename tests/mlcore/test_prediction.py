@@ -40,6 +40,15 @@ def test_classes_are_the_targets_values(values):
     assert predict(classifier, ends)[0].tolist() == [values[0], values[-1]]
 
 
+def test_identical_samples_get_identical_predictions(trained, dataset):
+    X = dataset.X[[0, 1, 0, 2, 1, 0]]
+    classes, scores = predict(trained, Unlabelled([str(i) for i in range(6)], X))
+    expected_classes, expected_scores = predict(trained, Unlabelled(["a", "b", "c"], X[[0, 1, 3]]))
+    order = [0, 1, 0, 2, 1, 0]
+    assert classes.tolist() == expected_classes[order].tolist()
+    assert scores.tolist() == expected_scores[order].tolist()
+
+
 def test_one_sample_can_be_predicted(trained, dataset):
     one = Unlabelled(dataset.sample_ids[:1], dataset.X[:1])
     classes, scores = predict(trained, one)
