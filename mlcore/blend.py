@@ -38,14 +38,17 @@ Matrix = NDArray[np.float32]
 _SEED = 1
 _TINY_SAMPLES = 20  # with fewer, or fewer of a class than there are folds, nothing can be held out
 _TINY_CLASS = 5
+_RARE_CLASS_PENALTY = 0.06  # C of the linear model that then stands alone
 _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
 _SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
 _SMALLEST = 1e-6  # as probabilities of the classifier
-_PRIOR_SAMPLES = 10.0  # held-out samples that an imported model is worth before it is tried
-_PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
+_EQUAL_SAMPLES = 1.0  # held-out samples that each part is worth before it is tried
+_PRIOR_SAMPLES = 3.0  # the same of an imported model, as long as it may be as good as the rest
+_CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
+PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
-_PENALTIES = (0.003, 0.03, 0.3, 3.0)  # C of LogisticRegression
+_PENALTIES = (0.01, 0.06, 0.4, 3.0)  # C of LogisticRegression
 _NET_LAYERS = (20,)
 _NET_ITERATIONS = 50
 
@@ -65,10 +68,11 @@ class Boosting:
 
 # Thresholds drawn at random suit the smooth and noisy, the best thresholds suit the sharp.
 _SMOOTH = Boosting(15, 0.07, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
+_SHALLOW = Boosting(5, 0.07, 1.0, 1.0, 3.0, rounds=250)
 _CAREFUL = Boosting(31, 0.1, 1.0, 0.5, 3.0, rounds=250)
 _MEDIUM = Boosting(31, 0.1, 1.0, 0.5, 1.0, rounds=250)
-_DEEP = Boosting(63, 0.15, 5.0, 0.3, 1.0, rounds=200)
-_STEP = 10  # rounds between held-out scores
+_FAST = Boosting(31, 0.15, 1.0, 1.0, 1.0, rounds=200)
+_FAST_SMOOTH = Boosting(15, 0.15, 5.0, 0.5, 3.0, rounds=100, extra_trees=True)
 _BINNING: dict[str, Any] = {
     "min_data_in_bin": 1,
     # samples are distinct ones with weights, so a leaf's size is measured by weight
@@ -77,6 +81,7 @@ _BINNING: dict[str, Any] = {
     "num_threads": 1,
     "verbose": -1,
 }
+_STEP = 10  # rounds between held-out scores
 _PATIENCE = 40  # rounds without a better one after which boosting stops
 
 
@@ -86,18 +91,18 @@ class _Effort:
 
     up_to: float
     n_folds: int
-    n_tested: int  # folds; more than there are when samples are dealt out several times
+    n_tested: int  # of the folds
     penalties: tuple[float, ...]
     decays: tuple[float, ...]  # alpha of MLPClassifier
     boostings: tuple[Boosting, ...]
 
 
-# the more samples, the fewer held-out folds say enough; on large data trees win and nets are slow
+# The more samples, the fewer held-out folds say enough; on large data trees win and nets are slow.
 _EFFORTS = (
-    _Effort(500, 5, 5, _PENALTIES, (5.0, 15.0), (_CAREFUL, _SMOOTH)),
-    _Effort(4_000, 5, 3, _PENALTIES, (5.0,), (_MEDIUM, _SMOOTH)),
-    _Effort(10_000, 5, 1, _PENALTIES, (5.0,), (_DEEP, _SMOOTH)),
-    _Effort(np.inf, 5, 1, _PENALTIES[2:3], (), (_DEEP,)),
+    _Effort(500, 5, 5, (*_PENALTIES, 30.0), (2.0, 15.0), (_SHALLOW, _CAREFUL, _SMOOTH)),
+    _Effort(4_000, 5, 3, _PENALTIES, (3.0,), (_SHALLOW, _MEDIUM, _SMOOTH)),
+    _Effort(10_000, 5, 1, _PENALTIES, (3.0,), (_SHALLOW, _FAST, _SMOOTH)),
+    _Effort(np.inf, 5, 1, _PENALTIES[2:3], (), (_FAST, _FAST_SMOOTH)),
 )
 
 Setting = float | Boosting | None
@@ -256,14 +261,17 @@ class Task:
 
     @cached_property
     def X(self) -> Matrix:
+        """Samples of shape (n_samples, n_features)."""
         return self.samples.X[self.rows]
 
     @cached_property
     def y(self) -> Indices:
+        """Their classes' codes, of shape (n_samples,)."""
         return self.samples.y[self.rows]
 
     @cached_property
     def log_prior(self) -> Floats | None:
+        """What the imported model says, of shape (n_samples, n_classes)."""
         of_all = self.samples.log_prior
         return None if of_all is None else of_all[self.rows]
 
@@ -274,7 +282,10 @@ class Task:
         has_prior = self.samples.prior is not None
         sizes = np.bincount(self.y, self.weights, self.samples.n_classes)
         if sizes.min() < _TINY_CLASS or sizes.sum() < _TINY_SAMPLES:
-            return Recipe((("prior", None, 1.0) if has_prior else ("linear", 1.0, 1.0),))
+            if has_prior:
+                return Recipe((("prior", None, 1.0),))
+            penalty = 1.0 if sizes.sum() < _TINY_SAMPLES else _RARE_CLASS_PENALTY
+            return Recipe((("linear", penalty, 1.0),))
         effort = next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
         trials = _Trials()
         with threadpool_limits(1):  # on data of this size threads wait for each other
@@ -290,16 +301,13 @@ class Task:
         """
         units = np.clip(np.rint(self.weights), 1, _MOST_UNITS).astype(np.intp)
         owner = np.repeat(np.arange(len(units)), units)
-        by_class = [np.flatnonzero(self.y[owner] == i) for i in range(self.samples.n_classes)]
         fold_of = np.empty(len(owner), dtype=np.intp)
-        for tested in range(n_tested):
-            fold = tested % n_folds
-            if not fold:
-                random = np.random.default_rng([_SEED, tested])
-                for of_class in by_class:
-                    fold_of[of_class] = random.permutation(len(of_class)) % n_folds
-            held_units = np.bincount(owner, fold_of == fold, len(units))
-            held = self.weights * held_units / units
+        random = np.random.default_rng(_SEED)
+        for code in range(self.samples.n_classes):
+            of_class = np.flatnonzero(self.y[owner] == code)
+            fold_of[of_class] = random.permutation(len(of_class)) % n_folds
+        for fold in range(n_tested):
+            held = self.weights * np.bincount(owner, fold_of == fold, len(units)) / units
             yield self.weights - held, held
 
     def _tried(
@@ -307,7 +315,7 @@ class Task:
     ) -> Iterator[tuple[Candidate, Floats]]:
         """Yield each candidate with the probabilities it gives to the true classes of `test`."""
         here = np.arange(len(test.y))
-        dense: list[Candidate] = [
+        whole: list[Candidate] = [
             *(("linear", penalty) for penalty in effort.penalties),
             *(("net", decay) for decay in effort.decays),
         ]
@@ -317,11 +325,11 @@ class Task:
         ]
         if test.log_prior is not None:
             yield ("prior", None), np.exp(test.log_prior)[here, test.y]
-            dense += [(f"local {name}", setting) for name, setting in dense if name == "linear"]
+            whole += [(f"local {name}", setting) for name, setting in whole if name == "linear"]
             boosted += [(f"local {name}", boosting) for name, boosting in boosted]
-        for name, setting in dense:
+        for name, setting in whole:
             if is_open(name, setting):
-                part = self._dense(name, setting)
+                part = self._part(name, setting)
                 yield (name, setting), part.predict_proba(test.X, test.log_prior)[here, test.y]
         for name, boosting in boosted:
             if is_open(name, boosting):
@@ -349,6 +357,7 @@ class Task:
             booster = self._boost(name, setting)
             from_prior = self._prior_for(name) is not None
             return _flattened(booster, self.samples.n_classes, from_prior)
+        assert setting is not None
         return self._dense(name, setting)
 
     def _prior_for(self, name: str) -> Floats | None:
@@ -362,12 +371,12 @@ class Task:
     def _prepared(self) -> Matrix:
         return self._preparation.apply(self.X)
 
-    def _dense(self, name: str, setting: Setting) -> Dense:
+    def _dense(self, name: str, setting: float) -> Dense:
         """Fit a linear model or a net."""
         log_prior = self._prior_for(name)
         values = inputs(self._prepared, log_prior)
         width = self._prepared.shape[1]
-        values[:, width:] *= _PRIOR_SCALE
+        values[:, width:] *= PRIOR_SCALE
         if name.endswith("linear"):
             model = LogisticRegression(C=setting, max_iter=200)
             model.fit(values, self.y, self.weights)
@@ -383,7 +392,7 @@ class Task:
             model.fit(values, self.y, sample_weight=self.weights)
             weights, biases = model.coefs_, model.intercepts_
         weights = [np.array(layer, dtype=np.float32, order="C") for layer in weights]
-        weights[0][width:] *= _PRIOR_SCALE
+        weights[0][width:] *= PRIOR_SCALE
         return Dense(
             self._preparation,
             tuple(weights),
@@ -427,7 +436,7 @@ class Task:
         )
 
     def _binned(self, name: str) -> lightgbm.Dataset:
-        binned = self.samples.binned.subset(self.rows)
+        binned = self.samples.binned.subset(self.rows.tolist())
         binned.construct()
         binned.set_weight(self.weights)
         log_prior = self._prior_for(name)
@@ -435,9 +444,7 @@ class Task:
             binned.set_init_score(prior_scores(log_prior).squeeze())
         return binned
 
-    def _boosted_on(
-        self, name: str, boosting: Boosting, test: Task
-    ) -> list[tuple[int, Floats]]:
+    def _boosted_on(self, name: str, boosting: Boosting, test: Task) -> list[tuple[int, Floats]]:
         """Return what boosting gives to the true classes of `test` after so many rounds."""
         here = np.arange(len(test.y))
         scored: list[tuple[int, Floats]] = []
@@ -489,19 +496,27 @@ class _Trials:
 
     def _drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""
-        weights = np.concatenate(self._weights)
-        total = weights.sum()
         in_blend = {name for name, _, _ in self.recipe().parts}
         best = self._best()
         self._open = {}
-        for (name, setting), logs in self._logs.items():
-            if name not in in_blend:
-                continue
-            lost = np.concatenate(self._logs[name, best[name]]) - np.concatenate(logs)
-            mean = weights @ lost / total
-            error = np.sqrt(weights @ (lost - mean) ** 2) / total
-            if mean <= error:
+        for name, setting in self._logs:
+            if name in in_blend and self._excess((name, setting), (name, best[name])) <= 1:
                 self._open.setdefault(name, []).append(setting)
+
+    def _excess(self, candidate: Candidate, other: Candidate) -> float:
+        """Return by how many standard errors a candidate's log-loss is above the other's."""
+        weights = np.concatenate(self._weights)
+        lost = np.concatenate(self._logs[other]) - np.concatenate(self._logs[candidate])
+        mean = weights @ lost / weights.sum()
+        error = float(np.sqrt(weights @ (lost - mean) ** 2) / weights.sum())
+        return float(mean) / max(error, 1e-12)
+
+    def _is_credible(self, best: dict[str, Setting]) -> bool:
+        """Say whether the imported model may be as good as what was learned here."""
+        return all(
+            self._excess(("prior", None), (name, setting)) <= _CREDIBLE
+            for name, setting in best.items()
+        )
 
     def _best(self) -> dict[str, Setting]:
         """Return the best setting of each family."""
@@ -519,7 +534,9 @@ class _Trials:
         likelihoods = np.exp(
             np.stack([np.concatenate(self._logs[name, best[name]]) for name in names], axis=1)
         )
-        pseudo = np.array([_PRIOR_SAMPLES if name == "prior" else 0.0 for name in names])
+        pseudo = np.full(len(names), _EQUAL_SAMPLES)
+        if "prior" in best and self._is_credible(best):
+            pseudo[names.index("prior")] = _PRIOR_SAMPLES
         shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
         kept = shares >= _SMALLEST_WEIGHT
         shares = np.where(kept, shares, 0) / shares[kept].sum()
@@ -557,38 +574,50 @@ def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
 
 
 def _flattened(booster: lightgbm.Booster, n_classes: int, from_prior: bool) -> Trees:
-    """Return LightGBM's trees as flat arrays, parents before children."""
+    """Return LightGBM's trees as flat arrays, parents before children.
+
+    LightGBM's text form lists a tree's nodes as they were split, so parents come first; a child
+    below 0 is a leaf, the complement of its number. Bit 1 of a decision type sends missing values
+    to the left, bits 2 and 3 tell what they count as (2: missing, 0: zero).
+    """
+    text = booster.model_to_string().partition("\nend of trees")[0]
     roots: list[int] = []
-    nodes: list[tuple[int, float, int, float]] = []  # feature, threshold, missing, value
-    children: list[list[int]] = []
-    for tree in booster.dump_model()["tree_info"]:
-        roots.append(len(nodes))
-        waiting: list[tuple[dict[str, Any], int, int]] = [(tree["tree_structure"], -1, 0)]
-        while waiting:
-            node, parent, side = waiting.pop()
-            here = len(nodes)
-            if parent >= 0:
-                children[parent][side] = here
-            children.append([here, here])
-            if "left_child" not in node:
-                nodes.append((0, np.inf, 0, node["leaf_value"]))
-                continue
-            missing = 0
-            if node["missing_type"] == "NaN":
-                missing = -1 if node["default_left"] else 1
-            nodes.append((node["split_feature"], node["threshold"], missing, 0.0))
-            waiting.append((node["left_child"], here, 0))
-            waiting.append((node["right_child"], here, 1))
-    feature, threshold, missing_, value = zip(*nodes, strict=True)
-    left, right = np.array(children, dtype=np.int32).T
+    columns: dict[str, list[NDArray[Any]]] = {
+        name: [] for name in ("feature", "left", "right", "threshold", "missing", "value")
+    }
+    begin = 0
+    for tree in text.split("\nTree=")[1:]:
+        lines = dict(line.split("=", 1) for line in tree.splitlines() if "=" in line)
+
+        def numbers(name: str, lines: dict[str, str] = lines) -> Floats:
+            return np.array(lines.get(name, "").split(), dtype=np.float64)
+
+        leaf_value, feature = numbers("leaf_value"), numbers("split_feature")
+        n_leaves, n_splits = len(leaf_value), len(feature)
+        leaves = begin + n_splits + np.arange(n_leaves)
+        for side in ("left", "right"):
+            child = numbers(f"{side}_child").astype(np.intp)
+            at = np.where(child < 0, begin + n_splits + ~child, begin + child)
+            columns[side].append(np.concatenate([at, leaves]))
+        decision = numbers("decision_type").astype(np.intp)
+        missing = np.where(decision >> 2 == 2, np.where(decision & 2, -1, 1), 0)
+        columns["feature"].append(np.concatenate([feature, np.zeros(n_leaves)]))
+        # infinite where any value goes to the left, and only a missing one to the right
+        threshold = np.minimum(numbers("threshold"), np.finfo(np.float32).max)
+        columns["threshold"].append(np.concatenate([threshold, np.full(n_leaves, np.inf)]))
+        columns["missing"].append(np.concatenate([missing, np.zeros(n_leaves)]))
+        columns["value"].append(np.concatenate([np.zeros(n_splits), leaf_value]))
+        roots.append(begin)
+        begin += n_splits + n_leaves
+    joined = {name: np.concatenate(pieces) for name, pieces in columns.items()}
     return Trees(
         roots=np.array(roots, dtype=np.int32),
-        feature=np.array(feature, dtype=np.int32),
-        left=np.ascontiguousarray(left),
-        right=np.ascontiguousarray(right),
-        threshold=_rounded_down(np.array(threshold)),
-        missing=np.array(missing_, dtype=np.int8),
-        value=np.array(value, dtype=np.float64),
+        feature=joined["feature"].astype(np.int32),
+        left=joined["left"].astype(np.int32),
+        right=joined["right"].astype(np.int32),
+        threshold=_rounded_down(joined["threshold"]),
+        missing=joined["missing"].astype(np.int8),
+        value=joined["value"],
         n_scores=1 if n_classes == 2 else n_classes,
         from_prior=from_prior,
     )

@@ -150,21 +150,22 @@ def _fresh(examples: Examples) -> _Test:
 
     The recipe is chosen once, from what the first iteration learns from.
     """
-    from mlcore.blend import BlendedClassifier, Recipe
+    from mlcore.blend import Recipe, Task
 
+    present, codes = np.unique(examples.y, return_inverse=True)
+    task = Task.of(examples.X, codes, examples.counts.astype(np.float64), len(present))
+    columns = np.searchsorted(examples.classes, present)
     recipe: Recipe | None = None
 
     def test(counts: Counts) -> tuple[Floats, Classifier]:
         nonlocal recipe
-        blend = BlendedClassifier(recipe=recipe)
-        blend.fit(examples.X, examples.y, examples.counts - counts)
-        recipe = blend.recipe_
+        learned = task.weighted((examples.counts - counts).astype(np.float64))
+        recipe = recipe or learned.choose()
+        classifier = replace(learned.fit(recipe), classes=tuple(present.tolist()))
         tested = counts > 0
         probabilities = np.zeros((len(counts), len(examples.classes)))
-        columns = np.searchsorted(examples.classes, blend.classes_)
-        probabilities[np.ix_(tested, columns)] = blend.predict_proba(examples.X[tested])
-        classes = tuple(blend.classes_.tolist())
-        return probabilities, replace(blend.classifier_, classes=classes)
+        probabilities[np.ix_(tested, columns)] = classifier.predict_proba(examples.X[tested])
+        return probabilities, classifier
 
     return test
 

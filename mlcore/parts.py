@@ -52,7 +52,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Preparation:
-    """Turns indicator values into the standardised columns that linear models and nets need.
+    """Turns indicator values into centred columns without gaps, as linear models and nets need.
 
     Attributes
     ----------
@@ -105,7 +105,9 @@ class Preparation:
         mean = weights @ prepared / weights.sum()
         prepared -= mean
         scale = np.sqrt(weights @ np.square(prepared, out=prepared) / weights.sum())
-        scale[scale < 1e-6] = 1
+        # Moodle's values share one scale, -1 to 1. Standardised, a column that hardly ever varies
+        # would weigh as much as one that always does, and fits would find chance in it.
+        scale = np.maximum(scale, 1)
         return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:

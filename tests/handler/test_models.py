@@ -13,6 +13,7 @@ from handler import errors, models
 from handler.models import Manifest, ModelId, Models
 from handler.store import Conflict, StoreError, Unavailable
 from mlcore import Classifier, predict, read_labelled, read_unlabelled
+from mlcore.classifier import FORMAT
 from mlcore.synthetic import Course
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")
@@ -454,7 +455,7 @@ def test_a_manifest_of_a_newer_server_is_refused(store, make_draws):
 
 
 def test_a_classifier_of_a_newer_server_is_refused(store, make_draws, monkeypatch):
-    monkeypatch.setattr("mlcore.classifier.FORMAT", 2)
+    monkeypatch.setattr("mlcore.classifier.FORMAT", FORMAT + 1)
     learn(store, file_of(*make_draws(1)))
     monkeypatch.undo()
     with pytest.raises(errors.NewerModel):

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlcore import Classifier, Examples, errors, modelfile
+from mlcore.classifier import FORMAT
 from tests.mlcore.builders import npy, packed, unpacked, with_array, with_facts
 
 KINDS = ["trained", "blended", "refined", "three_classes"]
@@ -130,7 +131,7 @@ def test_a_model_file_holds_no_training_rows(course, trained, blended):
         assert not any(row.tobytes() in content for row in course.X)
         assert not any(row.astype(np.float64).tobytes() in content for row in course.X)
         assert not any(by_columns[:, i].tobytes() in content for i in range(12))
-        facts, arrays = modelfile.read(classifier.to_bytes(), "moodle-classifier", 1)
+        facts, arrays = modelfile.read(classifier.to_bytes(), "moodle-classifier", FORMAT)
         assert facts.keys() == {"kind", "format", "feature_names", "classes", "parts", "prior"}
         assert not any(len(course.y) in array.shape for array in arrays.values())
 
@@ -190,8 +191,14 @@ FACTS = {
     "too many parts": [
         lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1e-5}] * 100_000)
     ],
-    "no imported model": [lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1}])],
-    "weights.0 has a wrong size": [lambda facts: facts.update(prior=_prior(1))],
+    "no imported model": [
+        lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1}]),
+        lambda facts: facts["parts"][0].update(from_prior=True),
+        lambda facts: facts["parts"][0].update(from_prior="yes"),
+    ],
+    "weights.0 has a wrong size": [
+        lambda facts: facts["parts"][0].update(from_prior=True) or facts.update(prior=_prior(1))
+    ],
     "a layer of the wrong size": [lambda facts: facts.update(classes=[0, 1, 2])],
     "a feature out of range": [lambda facts: facts.update(feature_names=["x"])],
     "too many models in one another": [lambda facts: facts.update(prior=_prior(9))],
@@ -312,8 +319,8 @@ def test_wrong_arrays_are_refused(data, name, change, what):
         ("part0.columns", "columns is missing"),
         ("part0.weights.0", "weights.0 is missing"),
         ("part0.biases.0", "a layer of the wrong size"),
-        ("part1.biases.1", "biases.1 is missing"),
-        ("part1.weights.2", "weights.2 is missing"),
+        ("part1.biases.1", "a layer of the wrong size"),
+        ("part1.weights.1", "weights.1 is missing"),
         ("part2.feature", "feature is missing"),
         ("part2.value", "value is missing"),
     ],
@@ -402,11 +409,22 @@ def test_numbers_too_large_to_compute_with_are_no_crash(data, name, change):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
 
+def test_format_1_is_read_where_every_part_made_use_of_the_import(refined, course):
+    def as_before(facts):
+        facts["format"] = 1
+        for classifier in (facts, facts["prior"]):
+            for part in classifier["parts"]:
+                del part["from_prior"]
+
+    older = Classifier.from_bytes(with_facts(refined.to_bytes(), as_before))
+    assert older.predict_proba(course.X).tobytes() == refined.predict_proba(course.X).tobytes()
+
+
 def test_a_newer_format_is_refused(data):
     with pytest.raises(
-        errors.NewerModelFile, match="format 2, and this server knows formats up to 1"
+        errors.NewerModelFile, match="format 3, and this server knows formats up to 2"
     ):
-        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=2)))
+        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=3)))
 
 
 changes = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)

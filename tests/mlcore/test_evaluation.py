@@ -155,8 +155,8 @@ def test_the_iterations_differ(result):
 
 def test_the_recipe_is_chosen_once(monkeypatch):
     chosen = []
-    choose = blend._Task.choose
-    monkeypatch.setattr(blend._Task, "choose", lambda task: chosen.append(task) or choose(task))
+    choose = blend.Task.choose
+    monkeypatch.setattr(blend.Task, "choose", lambda task: chosen.append(task) or choose(task))
     evaluate(make_obvious(30), 5)
     assert len(chosen) == 1
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from mlcore import blend
-from mlcore.blend import BlendedClassifier, Boosting, Recipe
+from mlcore.blend import PRIOR_SCALE, BlendedClassifier, Boosting, Recipe
 from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
 from tests.mlcore.builders import LINEAR, NET, TREES, make_course
 
@@ -83,7 +83,9 @@ class TestPartsPredictLikeTheLibraries:
         (part,) = _fit(recipe, with_gaps(course.X, learned), course.y, prior).parts
         X = to_predict(course.X, predicted)
         log_prior = prior and np.log(prior.predict_proba(X))
-        expected = own[0].predict_proba(inputs(part.preparation, X, log_prior))
+        values = inputs(part.preparation.apply(X), log_prior)
+        values[:, len(part.preparation.mean) :] *= PRIOR_SCALE
+        expected = own[0].predict_proba(values)
         np.testing.assert_allclose(part.predict_proba(X, log_prior), expected, atol=2e-5)
 
     def test_trees(self, own, prior, n_classes, learned, predicted):
@@ -217,7 +219,12 @@ def test_a_missing_value_counts_as_the_mean_and_is_flagged():
     assert preparation.flags.tolist() == [0]
     assert preparation.fill[0] == np.float32(0.2)
     assert values[1, 0] == pytest.approx(0, abs=1e-6)
-    assert values[:, 2].round(2).tolist() == pytest.approx([-0.58, 1.73, -0.58, -0.58])
+    assert values[:, 2].round(2).tolist() == [-0.25, 0.75, -0.25, -0.25]
+
+
+def test_only_values_that_spread_further_than_moodles_are_scaled():
+    _, values = prepared([[-1, -1e6, 0.01], [1, 1e6, 0.02], [1, 0, 0.02], [-1, 0, 0.01]])
+    np.testing.assert_allclose(np.ptp(values, axis=0), [2, 2.83, 0.01], rtol=1e-3)
 
 
 def test_weights_count_like_repeated_rows():
@@ -237,7 +244,7 @@ def test_constant_and_empty_columns_are_not_used():
 def test_a_column_that_is_constant_where_it_has_a_value_is_used_as_a_flag():
     preparation, values = prepared([[1, 0], [np.nan, 0]])
     assert (preparation.columns.tolist(), preparation.flags.tolist()) == ([], [0])
-    assert values.ravel().tolist() == [-1, 1]
+    assert values.ravel().tolist() == [-0.5, 0.5]
 
 
 @pytest.mark.parametrize("value", [np.nan, 1, 0])
