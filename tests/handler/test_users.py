@@ -146,7 +146,7 @@ def test_two_entries_of_one_name_are_refused():
 
 def test_a_new_entry_works_with_its_password():
     entry, password = make_entry("my-moodle_1")
-    assert entry.startswith("my-moodle_1:scrypt:")
+    assert entry.startswith("my-moodle_1:sha256:")
     assert password not in entry
     assert Users.parse(entry).check("my-moodle_1", password)
     assert not Users.parse(entry).check("my-moodle_1", password[:-1])
