@@ -87,16 +87,27 @@ def _verdict(
 def evaluation_log(answer: dict[str, Any], evaluation: Evaluation | None) -> bytes:
     """Return the zip that Moodle unpacks beside its own logs: all figures, and a summary."""
     figures: dict[str, Any] = {"answer": answer}
+    lines = [f"{name}: {_shown(value)}" for name, value in answer.items() if name != "info"]
     if evaluation is not None:
         figures["iterations"] = [vars(measures) for measures in evaluation.iterations]
         figures["report"] = evaluation.report
-    lines = [f"{name}: {_shown(value)}" for name, value in answer.items() if name != "info"]
+        lines += _most_important(evaluation.report["indicators"] or [])
     return zipped(
         {
             "evaluation.json": json.dumps(figures, indent=1, allow_nan=False),
             "info.log": "\n".join([*lines, *answer["info"], ""]),
         }
     )
+
+
+def _most_important(indicators: list[dict[str, Any]]) -> list[str]:
+    """Return a line that names the indicators which stand out from chance, five at most."""
+    names = [
+        entry["indicator"]
+        for entry in indicators
+        if entry["importance"] > entry["importance_deviation"]
+    ]
+    return [f"The indicators that matter most: {', '.join(names[:5])}"] if names else []
 
 
 def zipped(files: dict[str, str]) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mlcore import errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
+from mlcore.explanation import importance
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -54,7 +55,8 @@ class Evaluation:
     n_asked : int
         Iterations that were asked for; fewer were done when time ran out.
     report : dict
-        Figures about the dataset and all test samples together, ready for JSON.
+        Figures about the dataset and all test samples together, ready for JSON. Its `indicators`
+        say what the classifiers rely on (see `mlcore.explanation.importance`).
     """
 
     iterations: tuple[Measures, ...]
@@ -124,17 +126,23 @@ def evaluate(
     ]
     results = list(_run(test, splits, deadline))
     held = np.stack(splits[: len(results)])
-    predicted = np.stack(results)
+    predicted = np.stack([probabilities for probabilities, _ in results])
+    tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
+    random = np.random.default_rng([seed, n_iterations])
     return Evaluation(
         iterations=tuple(
             _measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
         ),
         n_asked=n_iterations,
-        report=_report(examples, predicted, held),
+        report={
+            **_report(examples, predicted, held),
+            "indicators": importance(examples, tests, random, deadline),
+        },
     )
 
 
-_Test = Callable[[Counts], Floats]  # counts to test on, to probabilities of all examples' classes
+# counts to test on, to probabilities of all examples' classes and the classifier they come from
+_Test = Callable[[Counts], tuple[Floats, Classifier]]
 
 
 def _fresh(examples: Examples) -> _Test:
@@ -146,7 +154,7 @@ def _fresh(examples: Examples) -> _Test:
 
     recipe: Recipe | None = None
 
-    def test(counts: Counts) -> Floats:
+    def test(counts: Counts) -> tuple[Floats, Classifier]:
         nonlocal recipe
         blend = BlendedClassifier(recipe=recipe)
         blend.fit(examples.X, examples.y, examples.counts - counts)
@@ -155,7 +163,8 @@ def _fresh(examples: Examples) -> _Test:
         probabilities = np.zeros((len(counts), len(examples.classes)))
         columns = np.searchsorted(examples.classes, blend.classes_)
         probabilities[np.ix_(tested, columns)] = blend.predict_proba(examples.X[tested])
-        return probabilities
+        classes = tuple(blend.classes_.tolist())
+        return probabilities, replace(blend.classifier_, classes=classes)
 
     return test
 
@@ -163,7 +172,7 @@ def _fresh(examples: Examples) -> _Test:
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
     """Return a test of a trained model."""
     probabilities = classifier.predict_proba(examples.X)
-    return lambda counts: probabilities
+    return lambda counts: (probabilities, classifier)
 
 
 def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Counts:
@@ -179,7 +188,9 @@ def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Coun
     return held
 
 
-def _run(test: _Test, splits: list[Counts], deadline: float | None) -> Iterator[Floats]:
+def _run(
+    test: _Test, splits: list[Counts], deadline: float | None
+) -> Iterator[tuple[Floats, Classifier]]:
     """Yield the results of the iterations for which there is time."""
     import joblib
 

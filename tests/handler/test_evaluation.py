@@ -171,6 +171,21 @@ def test_the_log_holds_each_iteration_and_the_report(moodle, data):
     assert figures["report"]["samples"] == 15
 
 
+def test_the_log_names_the_indicators_that_matter_most_and_the_answer_does_not(moodle, make_file):
+    data = make_file(*["1,0.5,0", "0,0.5,1"] * 10)
+    answer = moodle.evaluation(data, niterations=3).json
+    log = moodle.evaluationlog(answer["runid"]).files
+    indicators = json.loads(log["evaluation.json"])["report"]["indicators"]
+    (name,) = (entry["indicator"] for entry in indicators)
+    assert f"The indicators that matter most: {name}" in log["info.log"].decode().splitlines()
+    assert name not in json.dumps(answer)
+
+
+def test_the_log_names_no_indicator_where_none_matters(moodle, make_file):
+    answer = moodle.evaluation(make_file(*["1,0.5,0", "1,0.5,1"] * 10)).json
+    assert b"matter most" not in moodle.evaluationlog(answer["runid"]).files["info.log"]
+
+
 def test_the_log_of_an_unknown_run_is_an_empty_zip(moodle, data):
     assert moodle.evaluationlog(0).files == {}
     runid = moodle.evaluation(data).json["runid"]

@@ -175,13 +175,13 @@ def test_a_deadline_ends_the_iterations_early(monkeypatch):
     def slow(examples):
         def test(counts):
             time.sleep(0.3)
-            return np.full((len(counts), 2), 0.5)
+            return np.full((len(counts), 2), 0.5), make_scorer()
 
         return test
 
     monkeypatch.setattr(evaluation, "_fresh", slow)
     began = time.monotonic()
-    result = evaluate(COURSE, 1000, deadline=began + 1)
+    result = evaluate(make_scored(200), 1000, deadline=began + 1)
     assert time.monotonic() < began + 1.1
     assert 2 <= len(result.iterations) < 1000
     assert result.n_asked == 1000
