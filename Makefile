@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve test lint format bench lock clean
+.PHONY: help setup demo serve test lint format bench bench-quality lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -9,7 +9,7 @@ lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 host := $(if $(filter command,$(origin HOST)),--host $(HOST))
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with the locked packages (PYTHON=/path/to/python3 chooses the interpreter)
 	@sh infra/setup.sh
@@ -40,10 +40,13 @@ format: setup ## Format the code, and fix what can be fixed by itself
 bench: setup ## Measure speed and memory against their goals (ARGS=--help lists the choices)
 	@$(run) infra.bench $(ARGS)
 
+bench-quality: setup ## Measure the quality of learning, for hours at first (ARGS="--help")
+	@$(run) infra.quality $(ARGS)
+
 lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the newest releases)
 	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +

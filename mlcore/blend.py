@@ -8,7 +8,7 @@ LightGBM, which takes a second: only training and evaluation do so.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -25,34 +25,29 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from mlcore.classifier import Classifier
-from mlcore.parts import (
-    Dense,
-    Part,
-    Preparation,
-    Prior,
-    Trees,
-    inputs,
-    prior_scores,
-    probabilities,
-)
+from mlcore.parts import Dense, Part, Preparation, Prior, Trees, inputs, prior_scores
 
 # Both solvers stop early on purpose. Once and for all, since warnings.catch_warnings is not safe
 # where several threads fit at once.
 warnings.filterwarnings("ignore", "lbfgs failed to converge", ConvergenceWarning)
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 Matrix = NDArray[np.float32]
 
 _SEED = 1
 _TINY_SAMPLES = 20  # with fewer, or fewer of a class than there are folds, nothing can be held out
 _TINY_CLASS = 5
+_MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
 _SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
+_SMALLEST = 1e-6  # as probabilities of the classifier
 _PRIOR_SAMPLES = 10.0  # held-out samples that an imported model is worth before it is tried
+_PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
+_ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
-_PENALTIES = (0.03, 0.3, 3.0)  # C of LogisticRegression
-_DECAYS = (0.1, 1.0, 5.0)  # alpha of MLPClassifier
-_NET_LAYERS = (20, 20)
-_NET_ITERATIONS = 75
+_PENALTIES = (0.003, 0.03, 0.3, 3.0)  # C of LogisticRegression
+_NET_LAYERS = (20,)
+_NET_ITERATIONS = 50
 
 
 @dataclass(frozen=True)
@@ -65,12 +60,24 @@ class Boosting:
     feature_fraction: float
     min_sum_hessian: float
     rounds: int
+    extra_trees: bool = False
 
 
-_SHALLOW = Boosting(5, 0.05, 5.0, 0.5, 3.0, rounds=200)
-_MEDIUM = Boosting(31, 0.1, 1.0, 0.5, 3.0, rounds=200)
-_DEEP = Boosting(63, 0.15, 5.0, 0.3, 1.0, rounds=150)
-_ROUNDS = (25, 50, 100, 150, 200)  # after which a held-out score is taken
+# Thresholds drawn at random suit the smooth and noisy, the best thresholds suit the sharp.
+_SMOOTH = Boosting(15, 0.07, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
+_CAREFUL = Boosting(31, 0.1, 1.0, 0.5, 3.0, rounds=250)
+_MEDIUM = Boosting(31, 0.1, 1.0, 0.5, 1.0, rounds=250)
+_DEEP = Boosting(63, 0.15, 5.0, 0.3, 1.0, rounds=200)
+_STEP = 10  # rounds between held-out scores
+_BINNING: dict[str, Any] = {
+    "min_data_in_bin": 1,
+    # samples are distinct ones with weights, so a leaf's size is measured by weight
+    "min_data_in_leaf": 1,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbose": -1,
+}
+_PATIENCE = 40  # rounds without a better one after which boosting stops
 
 
 @dataclass(frozen=True)
@@ -79,26 +86,31 @@ class _Effort:
 
     up_to: float
     n_folds: int
-    n_tested: int
+    n_tested: int  # folds; more than there are when samples are dealt out several times
     penalties: tuple[float, ...]
-    decays: tuple[float, ...]
+    decays: tuple[float, ...]  # alpha of MLPClassifier
     boostings: tuple[Boosting, ...]
 
 
 # the more samples, the fewer held-out folds say enough; on large data trees win and nets are slow
 _EFFORTS = (
-    _Effort(500, 5, 5, _PENALTIES, _DECAYS, (_SHALLOW, _MEDIUM)),
-    _Effort(4_000, 3, 3, _PENALTIES, _DECAYS[::2], (_SHALLOW, _MEDIUM)),
-    _Effort(10_000, 5, 1, _PENALTIES, _DECAYS[-1:], (_SHALLOW, _DEEP)),
-    _Effort(np.inf, 5, 1, _PENALTIES[1:2], (), (_DEEP,)),
+    _Effort(500, 5, 5, _PENALTIES, (5.0, 15.0), (_CAREFUL, _SMOOTH)),
+    _Effort(4_000, 5, 3, _PENALTIES, (5.0,), (_MEDIUM, _SMOOTH)),
+    _Effort(10_000, 5, 1, _PENALTIES, (5.0,), (_DEEP, _SMOOTH)),
+    _Effort(np.inf, 5, 1, _PENALTIES[2:3], (), (_DEEP,)),
 )
 
 Setting = float | Boosting | None
+Candidate = tuple[str, Setting]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to fit and how to weigh it: `parts` are (name, setting, weight)."""
+    """What to fit and how to weigh it: `parts` are (name, setting, weight).
+
+    Names are those of the families that are tried: linear, net, smooth, sharp (trees), and prior;
+    after "local " a family that makes no use of an imported model.
+    """
 
     parts: tuple[tuple[str, Setting, float], ...]
 
@@ -164,17 +176,9 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y[used], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("All samples of weight above zero are of one class; two are needed.")
-        task = _Task.of(X[used], codes, weights[used], len(self.classes_), self.prior)
-        with threadpool_limits(1):  # on data of this size threads wait for each other
-            self.recipe_ = self.recipe or task.choose()
-            parts = [task.fit(name, setting) for name, setting, _ in self.recipe_.parts]
-        self.classifier_ = Classifier(
-            classes=tuple(range(len(self.classes_))),
-            feature_names=tuple(f"x{i}" for i in range(X.shape[1])),
-            weights=tuple(weight for _, _, weight in self.recipe_.parts),
-            parts=tuple(parts),
-            prior=self.prior,
-        )
+        task = Task.of(X[used], codes, weights[used], len(self.classes_), self.prior)
+        self.recipe_ = self.recipe or task.choose()
+        self.classifier_ = task.fit(self.recipe_)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
@@ -195,185 +199,341 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
 
 
 @dataclass(frozen=True)
-class _Task:
-    """Weighted samples to fit parts on; `y` are codes 0 … n_classes - 1."""
+class _Samples:
+    """All samples that tasks are made of; what does not depend on weights is computed once."""
 
     X: Matrix
-    y: NDArray[np.intp]
-    weights: Floats
+    y: Indices
     n_classes: int
-    log_prior: Floats | None
+    prior: Classifier | None
+
+    @cached_property
+    def log_prior(self) -> Floats | None:
+        return None if self.prior is None else np.log(self.prior.predict_proba(self.X))
+
+    @cached_property
+    def binned(self) -> lightgbm.Dataset:
+        return lightgbm.Dataset(self.X, self.y, params=_BINNING, free_raw_data=False).construct()
+
+    @cached_property
+    def n_varying(self) -> int:
+        with np.errstate(invalid="ignore"):
+            varies = np.fmin.reduce(self.X, axis=0) < np.fmax.reduce(self.X, axis=0)
+        return int(varies.sum())
+
+
+@dataclass(frozen=True)
+class Task:
+    """Weighted samples to learn from."""
+
+    samples: _Samples
+    rows: Indices  # of the samples that have weight, ascending
+    weights: Floats  # of those
 
     @classmethod
     def of(
-        cls,
-        X: Matrix,
-        y: NDArray[np.intp],
-        weights: Floats,
-        n_classes: int,
-        prior: Classifier | None,
-    ) -> _Task:
-        log_prior = None if prior is None else np.log(prior.predict_proba(X))
-        return cls(X, y, weights, n_classes, log_prior)
+        cls, X: Matrix, y: Indices, weights: Floats, n_classes: int, prior: Classifier | None = None
+    ) -> Task:
+        """Return the task to learn from all of these samples.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32
+        y : ndarray of shape (n_samples,), intp
+            Codes 0 … n_classes - 1.
+        weights : ndarray of shape (n_samples,), float64
+            How often each was seen; above 0.
+        n_classes : int
+        prior : Classifier or None
+            An imported model.
+        """
+        return cls(_Samples(X, y, n_classes, prior), np.arange(len(y)), weights)
+
+    def weighted(self, weights: Floats) -> Task:
+        """Return the task with other weights, where 0 leaves a sample out."""
+        used = weights > 0
+        return Task(self.samples, self.rows[used], weights[used])
 
     @cached_property
-    def preparation(self) -> Preparation:
-        """What the linear model and the net share."""
-        return Preparation.of(self.X, self.weights)
+    def X(self) -> Matrix:
+        return self.samples.X[self.rows]
 
     @cached_property
-    def prepared(self) -> Matrix:
-        """Input of the linear model and the net."""
-        return inputs(self.preparation, self.X, self.log_prior)
+    def y(self) -> Indices:
+        return self.samples.y[self.rows]
 
     @cached_property
-    def effort(self) -> _Effort:
-        """What is worth trying."""
-        return next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
+    def log_prior(self) -> Floats | None:
+        of_all = self.samples.log_prior
+        return None if of_all is None else of_all[self.rows]
+
+    # choosing ------------------------------------------------------------------------------------
 
     def choose(self) -> Recipe:
         """Return the recipe that predicts held-out samples best."""
-        sizes = np.bincount(self.y, self.weights, self.n_classes)
+        has_prior = self.samples.prior is not None
+        sizes = np.bincount(self.y, self.weights, self.samples.n_classes)
         if sizes.min() < _TINY_CLASS or sizes.sum() < _TINY_SAMPLES:
-            if self.log_prior is None:
-                return Recipe((("linear", 1.0, 1.0),))
-            return Recipe((("prior", None, 1.0),))
-        likelihoods: dict[tuple[str, Setting], list[Floats]] = {}
-        tested: list[Floats] = []
-        for learned, held in self._folds():
-            test = held > 0
-            tested.append(held[test])
-            fold = self._reweighted(learned)
-            for name, setting, predicted in fold._candidates(
-                self.effort, self.X[test], self._prior_of(test)
-            ):
-                of_true_class = predicted[np.arange(len(predicted)), self.y[test]]
-                likelihoods.setdefault((name, setting), []).append(of_true_class)
-        weights = np.concatenate(tested)
-        best: dict[str, tuple[Setting, Floats, float]] = {}
-        for (name, setting), folds in likelihoods.items():
-            likelihood = np.clip(np.concatenate(folds), 1e-6, 1)
-            loss = -float(weights @ np.log(likelihood))
-            if name not in best or loss < best[name][2]:
-                best[name] = (setting, likelihood, loss)
-        shares = _mixture(
-            np.stack([likelihood for _, likelihood, _ in best.values()], axis=1),
-            weights,
-            np.array([_PRIOR_SAMPLES if name == "prior" else 0.0 for name in best]),
-        )
-        kept = shares >= _SMALLEST_WEIGHT
-        shares = np.where(kept, shares, 0) / shares[kept].sum()
-        return Recipe(
-            tuple(
-                (name, setting, float(share))
-                for (name, (setting, _, _)), share in zip(best.items(), shares, strict=True)
-                if share
-            )
-        )
+            return Recipe((("prior", None, 1.0) if has_prior else ("linear", 1.0, 1.0),))
+        effort = next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
+        trials = _Trials()
+        with threadpool_limits(1):  # on data of this size threads wait for each other
+            for learned, held in self._folds(effort.n_folds, effort.n_tested):
+                fold, test = self.weighted(learned), self.weighted(held)
+                trials.add(fold._tried(test, effort, trials.is_open), test.weights)
+        return trials.recipe()
 
-    def _folds(self) -> Iterator[tuple[Floats, Floats]]:
+    def _folds(self, n_folds: int, n_tested: int) -> Iterator[tuple[Floats, Floats]]:
         """Yield weights to learn with and weights to test with.
 
         A sample seen several times is dealt out to the folds like so many samples, class by class.
         """
-        end = np.empty_like(self.weights)
-        for code in range(self.n_classes):
-            of_class = self.y == code
-            end[of_class] = np.cumsum(self.weights[of_class])
-        begin = end - self.weights
-
-        def share_below(t: Floats, fold: int) -> Floats:
-            """Return how much of [0, t) lies in the unit cells fold, fold + n_folds, and so on."""
-            return t // n_folds + np.clip(t % n_folds - fold, 0, 1)
-
-        n_folds = self.effort.n_folds
-        for fold in range(self.effort.n_tested):
-            held = share_below(end, fold) - share_below(begin, fold)
+        units = np.clip(np.rint(self.weights), 1, _MOST_UNITS).astype(np.intp)
+        owner = np.repeat(np.arange(len(units)), units)
+        by_class = [np.flatnonzero(self.y[owner] == i) for i in range(self.samples.n_classes)]
+        fold_of = np.empty(len(owner), dtype=np.intp)
+        for tested in range(n_tested):
+            fold = tested % n_folds
+            if not fold:
+                random = np.random.default_rng([_SEED, tested])
+                for of_class in by_class:
+                    fold_of[of_class] = random.permutation(len(of_class)) % n_folds
+            held_units = np.bincount(owner, fold_of == fold, len(units))
+            held = self.weights * held_units / units
             yield self.weights - held, held
 
-    def _reweighted(self, weights: Floats) -> _Task:
-        used = weights > 0
-        prior = self._prior_of(used)
-        return _Task(self.X[used], self.y[used], weights[used], self.n_classes, prior)
-
-    def _prior_of(self, used: NDArray[np.bool_]) -> Floats | None:
-        return None if self.log_prior is None else self.log_prior[used]
-
-    def _candidates(
-        self, effort: _Effort, X: Matrix, log_prior: Floats | None
-    ) -> Iterator[tuple[str, Setting, Floats]]:
-        """Yield (name, setting, probabilities for `X`) of all that is worth a try."""
-        if log_prior is not None:
-            yield "prior", None, np.exp(log_prior)
-        for penalty in effort.penalties:
-            yield "linear", penalty, self.fit("linear", penalty).predict_proba(X, log_prior)
-        for decay in effort.decays:
-            yield "net", decay, self.fit("net", decay).predict_proba(X, log_prior)
-        for boosting in effort.boostings:
-            booster = self._boost(boosting)
-            n_scores = 1 if self.n_classes == 2 else self.n_classes
-            scores = np.zeros((len(X), n_scores)) if log_prior is None else prior_scores(log_prior)
-            done = 0
-            for rounds in _ROUNDS:
-                if rounds <= boosting.rounds:
-                    more = booster.predict(
-                        X, start_iteration=done, num_iteration=rounds - done, raw_score=True
-                    )
-                    scores = scores + np.reshape(more, scores.shape)
-                    done = rounds
-                    yield "trees", replace(boosting, rounds=rounds), probabilities(scores)
+    def _tried(
+        self, test: Task, effort: _Effort, is_open: Callable[[str, Setting], bool]
+    ) -> Iterator[tuple[Candidate, Floats]]:
+        """Yield each candidate with the probabilities it gives to the true classes of `test`."""
+        here = np.arange(len(test.y))
+        dense: list[Candidate] = [
+            *(("linear", penalty) for penalty in effort.penalties),
+            *(("net", decay) for decay in effort.decays),
+        ]
+        boosted = [
+            ("smooth" if boosting.extra_trees else "sharp", boosting)
+            for boosting in effort.boostings
+        ]
+        if test.log_prior is not None:
+            yield ("prior", None), np.exp(test.log_prior)[here, test.y]
+            dense += [(f"local {name}", setting) for name, setting in dense if name == "linear"]
+            boosted += [(f"local {name}", boosting) for name, boosting in boosted]
+        for name, setting in dense:
+            if is_open(name, setting):
+                part = self._dense(name, setting)
+                yield (name, setting), part.predict_proba(test.X, test.log_prior)[here, test.y]
+        for name, boosting in boosted:
+            if is_open(name, boosting):
+                for rounds, likelihood in self._boosted_on(name, boosting, test):
+                    yield (name, replace(boosting, rounds=rounds)), likelihood
 
     # fitting -------------------------------------------------------------------------------------
 
-    def fit(self, name: str, setting: Setting) -> Part:
-        """Fit one part."""
+    def fit(self, recipe: Recipe) -> Classifier:
+        """Return the classifier that a recipe gives; its classes are codes."""
+        with threadpool_limits(1):
+            parts = tuple(self._part(name, setting) for name, setting, _ in recipe.parts)
+        return Classifier(
+            classes=tuple(range(self.samples.n_classes)),
+            feature_names=tuple(f"x{i}" for i in range(self.samples.X.shape[1])),
+            weights=tuple(weight for _, _, weight in recipe.parts),
+            parts=parts,
+            prior=self.samples.prior,
+        )
+
+    def _part(self, name: str, setting: Setting) -> Part:
         if name == "prior":
             return Prior()
         if isinstance(setting, Boosting):
-            return _flattened(self._boost(setting), setting.rounds, self.n_classes)
-        if name == "linear":
-            linear = LogisticRegression(C=setting, max_iter=200)
-            linear.fit(self.prepared, self.y, self.weights)
-            weights, biases = [linear.coef_.T], [linear.intercept_]
+            booster = self._boost(name, setting)
+            from_prior = self._prior_for(name) is not None
+            return _flattened(booster, self.samples.n_classes, from_prior)
+        return self._dense(name, setting)
+
+    def _prior_for(self, name: str) -> Floats | None:
+        return None if name.startswith("local ") else self.log_prior
+
+    @cached_property
+    def _preparation(self) -> Preparation:
+        return Preparation.of(self.X, self.weights)
+
+    @cached_property
+    def _prepared(self) -> Matrix:
+        return self._preparation.apply(self.X)
+
+    def _dense(self, name: str, setting: Setting) -> Dense:
+        """Fit a linear model or a net."""
+        log_prior = self._prior_for(name)
+        values = inputs(self._prepared, log_prior)
+        width = self._prepared.shape[1]
+        values[:, width:] *= _PRIOR_SCALE
+        if name.endswith("linear"):
+            model = LogisticRegression(C=setting, max_iter=200)
+            model.fit(values, self.y, self.weights)
+            weights, biases = [model.coef_.T], [model.intercept_]
         else:
-            net = MLPClassifier(
+            model = MLPClassifier(
                 _NET_LAYERS,
                 solver="lbfgs",
                 alpha=setting,
                 max_iter=_NET_ITERATIONS,
                 random_state=_SEED,
             )
-            net.fit(self.prepared, self.y, sample_weight=self.weights)
-            weights, biases = net.coefs_, net.intercepts_
+            model.fit(values, self.y, sample_weight=self.weights)
+            weights, biases = model.coefs_, model.intercepts_
+        weights = [np.array(layer, dtype=np.float32, order="C") for layer in weights]
+        weights[0][width:] *= _PRIOR_SCALE
         return Dense(
-            self.preparation,
-            tuple(np.ascontiguousarray(layer, dtype=np.float32) for layer in weights),
+            self._preparation,
+            tuple(weights),
             tuple(layer.astype(np.float32) for layer in biases),
+            from_prior=log_prior is not None,
         )
 
-    def _boost(self, boosting: Boosting) -> lightgbm.Booster:
+    def _boost(
+        self,
+        name: str,
+        boosting: Boosting,
+        test: Task | None = None,
+        score: Callable[[Any, Any], tuple[str, float, bool]] | None = None,
+    ) -> lightgbm.Booster:
+        """Fit boosted trees; `score` sees the predictions for `test` after each round."""
         params: dict[str, Any] = {
             "objective": "binary",
+            "metric": "None",
             "num_leaves": boosting.num_leaves,
             "learning_rate": boosting.learning_rate,
             "lambda_l2": boosting.lambda_l2,
-            # samples are distinct ones with weights, so a leaf's size is measured by weight
-            "min_data_in_leaf": 1,
             "min_sum_hessian_in_leaf": boosting.min_sum_hessian,
-            "min_data_in_bin": 1,
             # a tree needs some features to choose from
-            "feature_fraction": max(boosting.feature_fraction, min(1.0, 8 / self.X.shape[1])),
-            "num_threads": 1,
+            "feature_fraction": max(
+                boosting.feature_fraction, min(1.0, 8 / max(self.samples.n_varying, 1))
+            ),
+            "extra_trees": boosting.extra_trees,
             "deterministic": True,
-            "force_row_wise": True,
             "seed": _SEED,
-            "verbose": -1,
+            **_BINNING,
         }
-        if self.n_classes > 2:
-            params |= {"objective": "multiclass", "num_class": self.n_classes}
-        start = None if self.log_prior is None else prior_scores(self.log_prior).squeeze()
-        data = lightgbm.Dataset(self.X, self.y, weight=self.weights, init_score=start)
-        return lightgbm.train(params, data, boosting.rounds)
+        if self.samples.n_classes > 2:
+            params |= {"objective": "multiclass", "num_class": self.samples.n_classes}
+        return lightgbm.train(
+            params,
+            self._binned(name),
+            boosting.rounds,
+            valid_sets=[test._binned(name)] if test else None,
+            feval=score,
+            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)] if test else None,
+        )
+
+    def _binned(self, name: str) -> lightgbm.Dataset:
+        binned = self.samples.binned.subset(self.rows)
+        binned.construct()
+        binned.set_weight(self.weights)
+        log_prior = self._prior_for(name)
+        if log_prior is not None:
+            binned.set_init_score(prior_scores(log_prior).squeeze())
+        return binned
+
+    def _boosted_on(
+        self, name: str, boosting: Boosting, test: Task
+    ) -> list[tuple[int, Floats]]:
+        """Return what boosting gives to the true classes of `test` after so many rounds."""
+        here = np.arange(len(test.y))
+        scored: list[tuple[int, Floats]] = []
+        n_rounds = 0
+
+        def score(predicted: Floats, _: object) -> tuple[str, float, bool]:
+            nonlocal n_rounds
+            n_rounds += 1
+            if predicted.ndim == 1:
+                likelihood = np.where(test.y == 1, predicted, 1 - predicted)
+            else:
+                likelihood = predicted[here, test.y]
+            likelihood = np.clip(likelihood, _SMALLEST, 1)
+            if n_rounds % _STEP == 0:
+                scored.append((n_rounds, likelihood))
+            return "likelihood", float(test.weights @ np.log(likelihood)), True
+
+        self._boost(name, boosting, test, score)
+        return scored
+
+
+class _Trials:
+    """What candidates gave to the true classes of held-out samples, fold after fold."""
+
+    def __init__(self) -> None:
+        self._logs: dict[Candidate, list[Floats]] = {}
+        self._weights: list[Floats] = []
+        self._open: dict[str, list[Setting]] | None = None
+
+    def add(self, results: Iterator[tuple[Candidate, Floats]], weights: Floats) -> None:
+        """Add one fold's results."""
+        self._weights.append(weights)
+        for candidate, likelihood in results:
+            log = np.log(np.clip(likelihood, _SMALLEST, 1))
+            self._logs.setdefault(candidate, []).append(log)
+        # what missed this fold, as boosting stopped earlier or later than before, is out
+        n_folds = len(self._weights)
+        self._logs = {
+            candidate: logs for candidate, logs in self._logs.items() if len(logs) == n_folds
+        }
+        if sum(map(np.sum, self._weights)) >= _ENOUGH_TO_DROP:
+            self._drop()
+
+    def is_open(self, name: str, setting: Setting) -> bool:
+        """Say whether a candidate is worth another fold; one of boosting whatever its rounds."""
+        if self._open is None:
+            return True
+        return any(_without_rounds(setting) == _without_rounds(s) for s in self._open.get(name, ()))
+
+    def _drop(self) -> None:
+        """Leave open what is in the blend so far, and settings that may well be better."""
+        weights = np.concatenate(self._weights)
+        total = weights.sum()
+        in_blend = {name for name, _, _ in self.recipe().parts}
+        best = self._best()
+        self._open = {}
+        for (name, setting), logs in self._logs.items():
+            if name not in in_blend:
+                continue
+            lost = np.concatenate(self._logs[name, best[name]]) - np.concatenate(logs)
+            mean = weights @ lost / total
+            error = np.sqrt(weights @ (lost - mean) ** 2) / total
+            if mean <= error:
+                self._open.setdefault(name, []).append(setting)
+
+    def _best(self) -> dict[str, Setting]:
+        """Return the best setting of each family."""
+        best: dict[str, tuple[float, Setting]] = {}
+        for (name, setting), logs in self._logs.items():
+            total = sum(float(w @ log) for w, log in zip(self._weights, logs, strict=True))
+            if name not in best or total > best[name][0]:
+                best[name] = total, setting
+        return {name: setting for name, (_, setting) in best.items()}
+
+    def recipe(self) -> Recipe:
+        """Return the mixture of each family's best that makes held-out samples most likely."""
+        best = self._best()
+        names = list(best)
+        likelihoods = np.exp(
+            np.stack([np.concatenate(self._logs[name, best[name]]) for name in names], axis=1)
+        )
+        pseudo = np.array([_PRIOR_SAMPLES if name == "prior" else 0.0 for name in names])
+        shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
+        kept = shares >= _SMALLEST_WEIGHT
+        shares = np.where(kept, shares, 0) / shares[kept].sum()
+        return Recipe(
+            tuple(
+                (name, best[name], float(share))
+                for name, share in zip(names, shares, strict=True)
+                if share
+            )
+        )
+
+
+def _without_rounds(setting: Setting) -> Setting:
+    return replace(setting, rounds=0) if isinstance(setting, Boosting) else setting
 
 
 def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
@@ -396,12 +556,12 @@ def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
     return shares
 
 
-def _flattened(booster: lightgbm.Booster, rounds: int, n_classes: int) -> Trees:
-    """Return the trees of LightGBM's first `rounds` as flat arrays, parents before children."""
+def _flattened(booster: lightgbm.Booster, n_classes: int, from_prior: bool) -> Trees:
+    """Return LightGBM's trees as flat arrays, parents before children."""
     roots: list[int] = []
     nodes: list[tuple[int, float, int, float]] = []  # feature, threshold, missing, value
     children: list[list[int]] = []
-    for tree in booster.dump_model(num_iteration=rounds)["tree_info"]:
+    for tree in booster.dump_model()["tree_info"]:
         roots.append(len(nodes))
         waiting: list[tuple[dict[str, Any], int, int]] = [(tree["tree_structure"], -1, 0)]
         while waiting:
@@ -430,6 +590,7 @@ def _flattened(booster: lightgbm.Booster, rounds: int, n_classes: int) -> Trees:
         missing=np.array(missing_, dtype=np.int8),
         value=np.array(value, dtype=np.float64),
         n_scores=1 if n_classes == 2 else n_classes,
+        from_prior=from_prior,
     )
 
 

@@ -14,7 +14,7 @@ from mlcore.dataset import MAX_CLASSES, MAX_FEATURES
 from mlcore.parts import KINDS, Part
 
 KIND = "moodle-classifier"
-FORMAT = 1
+FORMAT = 2
 
 _MAX_BYTES = 128 << 20  # of an unpacked classifier; a large real one has 1 MB
 _MAX_PRIORS = 8
@@ -88,7 +88,7 @@ class Classifier:
                 arrays[f"{prefix}part{i}.{name}"] = array
         return {
             "parts": [
-                {"kind": part.kind, "weight": weight}
+                {"kind": part.kind, "weight": weight, "from_prior": part.from_prior}
                 for weight, part in zip(self.weights, self.parts, strict=True)
             ],
             "prior": self.prior and self.prior._describe(f"{prefix}prior.", arrays),
@@ -155,7 +155,11 @@ class Classifier:
                 if name.startswith(own)
             }
             kind = KINDS[description["kind"]]
-            parts.append(kind.from_arrays(stored, len(names), len(classes), prior is not None))
+            # in format 1 every part made use of an imported model that was there
+            from_prior = description.get("from_prior", prior is not None)
+            if type(from_prior) is not bool or (from_prior and prior is None):
+                raise errors.DamagedModelFile(what="no imported model")
+            parts.append(kind.from_arrays(stored, len(names), len(classes), from_prior))
             weights.append(float(weight))
         if not abs(sum(weights) - 1) < 1e-6:
             raise errors.DamagedModelFile(what="weights that do not add up")

@@ -34,6 +34,10 @@ class Part(Protocol):
 
     kind: ClassVar[str]
 
+    @property
+    def from_prior(self) -> bool:
+        """Whether an imported model is needed to predict."""
+
     def predict_proba(
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
@@ -150,10 +154,9 @@ class Preparation:
 
 
 def inputs(
-    preparation: Preparation, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    prepared: NDArray[np.float32], log_prior: NDArray[np.float64] | None
 ) -> NDArray[np.float32]:
     """Return what `Dense` computes with: prepared features and an imported model's log-odds."""
-    prepared = preparation.apply(X)
     if log_prior is None:
         return prepared
     odds = (log_prior - log_prior[:, :1])[:, 1:]
@@ -170,18 +173,21 @@ class Dense:
     weights : tuple of ndarray of shape (n_inputs, n_outputs), float32
     biases : tuple of ndarray of shape (n_outputs,), float32
         The last layer has one output for two classes, else one for each class.
+    from_prior : bool
+        Whether an imported model's log-odds are among the inputs.
     """
 
     kind: ClassVar[str] = "dense"
     preparation: Preparation
     weights: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
+    from_prior: bool = False
 
     def predict_proba(
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
-        values = inputs(self.preparation, X, log_prior)
+        values = inputs(self.preparation.apply(X), log_prior if self.from_prior else None)
         for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             if layer:
                 values = np.maximum(values, 0)
@@ -197,10 +203,12 @@ class Dense:
         return stored
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Dense:
+    def from_arrays(
+        cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool
+    ) -> Dense:
         """Check and take over what `arrays` returned."""
         preparation = Preparation.from_arrays(arrays, n_features)
-        width = len(preparation.mean) + (n_classes - 1 if prior else 0)
+        width = len(preparation.mean) + (n_classes - 1 if from_prior else 0)
         weights, biases = [], []
         for layer in range(sum(name.startswith("biases.") for name in arrays)):
             bias = _vector(arrays, f"biases.{layer}", np.float32)
@@ -210,7 +218,7 @@ class Dense:
             width = len(bias)
         outputs = 1 if n_classes == 2 else n_classes
         _require(biases and width == outputs, "a layer of the wrong size")
-        return cls(preparation, tuple(weights), tuple(biases))
+        return cls(preparation, tuple(weights), tuple(biases), from_prior)
 
 
 @dataclass(frozen=True)
@@ -233,6 +241,8 @@ class Trees:
         What a leaf adds; 0 for others.
     n_scores : int
         1 for two classes, else one for each class.
+    from_prior : bool
+        Whether an imported model's log-odds are the starting score.
     """
 
     kind: ClassVar[str] = "trees"
@@ -244,13 +254,15 @@ class Trees:
     missing: NDArray[np.int8]
     value: NDArray[np.float64]
     n_scores: int
+    from_prior: bool = False
 
     def predict_proba(
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
         scores = self._scorer.scores(X)
-        if log_prior is not None:
+        if self.from_prior:
+            assert log_prior is not None
             scores += prior_scores(log_prior)
         return probabilities(scores)
 
@@ -271,7 +283,9 @@ class Trees:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Trees:
+    def from_arrays(
+        cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool
+    ) -> Trees:
         """Check and take over what `arrays` returned."""
         n_scores = 1 if n_classes == 2 else n_classes
         feature = _vector(arrays, "feature", np.int32)
@@ -309,6 +323,7 @@ class Trees:
             missing,
             _vector(arrays, "value", np.float64, n_nodes),
             n_scores,
+            from_prior,
         )
 
 
@@ -317,6 +332,7 @@ class Prior:
     """The imported model as it is."""
 
     kind: ClassVar[str] = "prior"
+    from_prior: bool = True
 
     def predict_proba(
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
@@ -330,9 +346,11 @@ class Prior:
         return {}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, prior: bool) -> Prior:
+    def from_arrays(
+        cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool
+    ) -> Prior:
         """Check and take over what `arrays` returned."""
-        _require(prior, "no imported model")
+        _require(from_prior, "no imported model")
         return cls()
 
 

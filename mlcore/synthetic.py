@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 _N_RANGES = 4  # quarters of a course
+_N_RULES = 3
 _COURSE_INDICATORS = (
     r"\core\analytics\indicator\any_access_after_end",
     r"\core\analytics\indicator\any_access_before_start",
@@ -50,6 +52,11 @@ class Course:
         How much chance there is in who drops out: 0 is none, 1 is as in life.
     seed : int
         The same seed gives the same course; each call draws other students of it.
+    flipped : float
+        Share of the students whose class is dealt out anew among them, at random.
+    truth : {"traits", "linear", "rules"}
+        What decides who drops out: hidden traits that act on one another, a weighted sum of the
+        indicators, or rules about pairs of indicators that are low together.
     """
 
     def __init__(
@@ -61,12 +68,16 @@ class Course:
         unused: float = 0.6,
         noise: float = 1.0,
         seed: int = 0,
+        flipped: float = 0.0,
+        truth: Literal["traits", "linear", "rules"] = "traits",
     ) -> None:
         self._random = np.random.default_rng(seed)
         self._n_classes = n_classes
         self._minority = minority
         self._missing = missing
         self._noise = noise
+        self._flipped = flipped
+        self._truth = truth
         self._n_ranges = _N_RANGES if n_features > _N_RANGES else 0
         n = n_features - self._n_ranges
         self.feature_names = (
@@ -98,14 +109,13 @@ class Course:
             (traits @ self._loading + random.normal(0, 1, (n_samples, n))) * self._scale / 2
         )
         values = np.round(np.rint(values * self._step) / self._step, 2)
+        risk = self._risk(traits, values)
         values[random.random(values.shape) < self._missing] = np.nan
         values[:, ~self._used] = -1
         values[:, self._empty] = np.nan
         quarter = random.integers(0, _N_RANGES, n_samples)
         ranges = np.eye(_N_RANGES)[quarter, : self._n_ranges]
 
-        # dropping out: low engagement, and more so where ability is low, too
-        risk = -1.5 * traits[:, 0] - 0.7 * traits[:, 0] * traits[:, 1]
         risk += self._noise * random.logistic(0, 1, n_samples)
         limits = np.quantile(
             risk, 1 - self._minority * np.arange(1, self._n_classes)[::-1] / (self._n_classes - 1)
@@ -113,7 +123,23 @@ class Course:
         y = np.searchsorted(limits, risk)
         if n_samples >= self._n_classes:  # a small file, too, must not lack a class
             y[np.argsort(risk)[-self._n_classes :]] = np.arange(self._n_classes)
+        if self._flipped:
+            anew = np.flatnonzero(random.random(n_samples) < self._flipped)
+            y[anew] = random.permutation(y[anew])
         return np.hstack([ranges, values]).astype(np.float32), y.astype(np.int64)
+
+    def _risk(
+        self, traits: NDArray[np.float64], values: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how likely each student is to drop out, before chance."""
+        if self._truth == "traits":  # low engagement, and more so where ability is low, too
+            return -1.5 * traits[:, 0] - 0.7 * traits[:, 0] * traits[:, 1]
+        used = np.flatnonzero(self._used)
+        if self._truth == "linear":
+            weights = self._loading[0, used]
+            return np.asarray(-4 * values[:, used] @ weights / (weights @ weights))
+        low = values[:, np.resize(used, (_N_RULES, 2))] < 0
+        return 3 * low.all(axis=2).sum(axis=1, dtype=np.float64)
 
     def labelled(self, n_samples: int) -> bytes:
         """Return new students as a file for training or evaluation."""

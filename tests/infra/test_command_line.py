@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path, command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["infra"], ["infra", "demo"], ["infra", "serve"], ["infra.bench"]],
+    [["infra"], ["infra", "demo"], ["infra", "serve"], ["infra.bench"], ["infra.quality"]],
     ids=" ".join,
 )
 def test_every_command_explains_itself(arguments):

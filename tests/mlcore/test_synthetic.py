@@ -82,3 +82,17 @@ def test_who_drops_out_can_be_learned_and_chance_makes_it_harder(quick_choice):
         auc[noise] = evaluate(read_labelled(course.labelled(400)), 3).mean("auc")
     assert auc[0] > auc[1] > auc[5]
     assert auc[0] > 0.9
+
+
+@pytest.mark.parametrize("truth", ["linear", "rules"])
+def test_other_truths_can_be_learned(quick_choice, truth):
+    course = Course(20, minority=0.3, unused=0, missing=0, noise=0.3, seed=1, truth=truth)
+    assert evaluate(read_labelled(course.labelled(400)), 3).mean("auc") > 0.85
+
+
+def test_flipped_labels_keep_their_shares():
+    X, y = Course(20, seed=1).draw(500)
+    flipped_X, flipped_y = Course(20, seed=1, flipped=0.5).draw(500)
+    np.testing.assert_array_equal(X, flipped_X)
+    np.testing.assert_array_equal(np.bincount(y), np.bincount(flipped_y))
+    assert 0.08 < (y != flipped_y).mean() < 0.18  # half of them, of which 2 × .15 × .85 change
