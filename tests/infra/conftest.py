@@ -158,6 +158,18 @@ def tools(zappa):
 
 
 @pytest.fixture
+def deployed(account, zappa, names):
+    """An account with a function as Zappa makes it, and nobody as a user."""
+    account.client("iam").create_role(RoleName=names.role, AssumeRolePolicyDocument="{}")
+    account.client("s3").create_bucket(
+        Bucket=names.uploads, CreateBucketConfiguration={"LocationConstraint": names.region}
+    )
+    zappa_settings.fill(names)
+    zappa.deploy(lambda part: None)
+    return account
+
+
+@pytest.fixture
 def deployed_server(account, monkeypatch):
     """Every address leads to a server that has the environment that the function has just then."""
     apps = {}

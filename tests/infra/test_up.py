@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handler.users import VARIABLE
-from infra import down, errors, function, stack, status, up, users
+from infra import down, errors, function, smoke, stack, status, up, users
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Tried to parse AWS..(S3..BucketPolicy|CloudWatch..Alarm|Budgets..Budget)"
@@ -16,7 +16,20 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture
-def bring_up(account, tools, deployed_server):
+def really_bring_up(account, tools, deployed_server):
+    """Run the command, and let its test reach a server."""
+
+    def really_bring_up(email=None, dry_run=False):
+        return up.run(account, email, tools, dry_run)
+
+    return really_bring_up
+
+
+@pytest.fixture
+def bring_up(account, tools, monkeypatch):
+    """Run the command without the test at its end."""
+    monkeypatch.setattr(smoke, "run", lambda account: None)
+
     def bring_up(email=None, dry_run=False):
         return up.run(account, email, tools, dry_run)
 
@@ -27,8 +40,8 @@ def password_in(printed):
     return re.search(r"Password +(\S+)", printed)[1]
 
 
-def test_from_nothing_to_a_working_server(bring_up, account, zappa, names, capsys):
-    assert bring_up() == 0
+def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names, capsys):
+    assert really_bring_up() == 0
     printed = capsys.readouterr().out
     assert zappa.commands == [
         "make package",
@@ -45,8 +58,8 @@ def test_from_nothing_to_a_working_server(bring_up, account, zappa, names, capsy
     assert len(password_in(printed)) >= 20
 
 
-def test_no_secret_reaches_the_settings_or_the_log(bring_up, account, settings_file, capsys):
-    bring_up()
+def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, settings_file, capsys):
+    really_bring_up()
     printed = capsys.readouterr().out
     hashed = function.environment(account)[VARIABLE]
     for text in (settings_file.read_text(), printed):
@@ -102,10 +115,12 @@ def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
     assert users.names(account) == ["moodle"]
 
 
-def test_a_failed_smoke_test_is_told_and_the_user_stays(bring_up, account, monkeypatch, capsys):
+def test_a_failed_smoke_test_is_told_and_the_user_stays(
+    really_bring_up, account, monkeypatch, capsys
+):
     monkeypatch.setattr(function.Address, "moodle", lambda *_: Broken())
     with pytest.raises(errors.SmokeFailed, match="out of order"):
-        bring_up()
+        really_bring_up()
     assert users.names(account) == ["moodle"]
     assert "Password" in capsys.readouterr().out
 
