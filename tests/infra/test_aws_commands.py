@@ -1,11 +1,12 @@
 """The commands for AWS, as one types them; what they do is tested in files of their own."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from infra import __main__ as command
-from infra import down, function, policies, smoke, tools, up, users
+from infra import down, function, policies, smoke, template, tools, up, users
 from infra.names import Names
 from infra.tools import Tools
 
@@ -152,3 +153,26 @@ def test_names_differ_between_regions_where_aws_wants_them_to():
     here, there = Names("1", "eu-central-1"), Names("1", "eu-west-1")
     for name in ("models", "uploads", "role", "budget"):
         assert getattr(here, name) != getattr(there, name)
+
+
+# the manual ---------------------------------------------------------------------------------------
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["up", "status", "smoke", "down", "policy"]
+    + [f"users {action}" for action in ("list", "add", "password", "remove")],
+)
+def test_every_command_explains_itself_and_is_in_the_manual(words, capsys):
+    with pytest.raises(SystemExit):
+        command.main([*words.split(), "--help"])
+    assert "usage:" in capsys.readouterr().out
+    assert f"python -m infra {words}" in MANUAL
+
+
+def test_the_manuals_numbers_are_those_of_the_template():
+    assert f"exceed {template.BUDGET_USD} USD" in MANUAL
+    assert f"plus {template.OLD_VERSION_DAYS} days as an old version" in MANUAL
+    assert f"| {template.LOG_DAYS} days |" in MANUAL
