@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from infra import errors, function, stack, status, zappa_settings
 from infra.account import Account
+from infra.steps import Step, announce, do
 from infra.tools import Tools
-from infra.up import Step
 
 _BATCH = 1000  # the most that DeleteObjects takes
 _USD_PER_GB = 0.025  # a month in S3 Standard, in Frankfurt; elsewhere much the same
@@ -42,21 +42,13 @@ def run(
         print("There is nothing to remove.")
         _tell_what_remains(account)
         return 0
-    print(
-        "Nothing is changed now. Without --dry-run this would be done:"
-        if dry_run
-        else "This is going to be done:"
-    )
-    for number, step in enumerate(steps, 1):
-        print(f"{number}. {step.title}")
+    announce(steps, dry_run)
     if dry_run:
         return 0
     if ask and not _is_confirmed(ask, models_too):
         print("Nothing was changed.")
         return 1
-    for number, step in enumerate(steps, 1):
-        print(f"[{number}/{len(steps)}] {step.title}", flush=True)
-        step.work()
+    do(account, steps, "down")
     zappa_settings.clear()
     _tell_what_remains(account)
     return 0

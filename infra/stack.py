@@ -175,12 +175,16 @@ def _events(cloudformation: Any, stack_id: str) -> list[dict[str, Any]]:
 def _follow(cloudformation: Any, stack_id: str, seen: set[str], wanted: set[str]) -> None:
     """Print what happens to the stack's parts, until it comes to rest in a wanted state."""
     reasons: list[str] = []
+    begun = False  # until then the stack still shows the state in which it was before
     while True:
         stack = _describe(cloudformation, stack_id)
         for event in _events(cloudformation, stack_id):
-            if event["EventId"] in seen or event.get("PhysicalResourceId") == stack_id:
+            if event["EventId"] in seen:
                 continue
             seen.add(event["EventId"])
+            if event.get("PhysicalResourceId") == stack_id:
+                begun = True
+                continue
             state, name = event["ResourceStatus"], event["LogicalResourceId"]
             name = _PLAIN_NAMES.get(name, name)
             if state in _PLAIN_STATES:
@@ -189,7 +193,7 @@ def _follow(cloudformation: Any, stack_id: str, seen: set[str], wanted: set[str]
             # of parts that merely were not begun any more, it says that they were cancelled
             if state.endswith("_FAILED") and "cancelled" not in reason:
                 reasons.append(f"{name}: {reason}")
-        if stack is None or not _is_under_way(stack["StackStatus"]):
+        if stack is None or (begun and not _is_under_way(stack["StackStatus"])):
             break
         time.sleep(_POLL_SECONDS)
     if stack is not None and stack["StackStatus"] not in wanted:

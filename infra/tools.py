@@ -1,4 +1,4 @@
-"""The programs that `up` and `down` call: the package's builder, Zappa, and what Moodle is told."""
+"""The programs that `up` and `down` call: the package's builder and Zappa."""
 
 from __future__ import annotations
 
@@ -64,10 +64,6 @@ class Tools:
     def undeploy(self) -> None:
         """Delete the function and its addresses."""
         self._run(_ZAPPA, "undeploy", STAGE, "--yes")
-
-    def print_moodle_settings(self) -> None:
-        """Print what to enter in Moodle."""
-        self._run(sys.executable, "-m", "infra.moodle_settings")
 
     def _run(self, *command: str) -> None:
         self.run(command, {"AWS_DEFAULT_REGION": self.region})

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from botocore.exceptions import BotoCoreError, ClientError
+from importlib import import_module
+from typing import Any
 
 from handler.users import VARIABLE
-from infra import function, smoke, stack, status, users, zappa_settings
-from infra.account import Account, explained
-from infra.errors import CommandFailed
+from infra import function, smoke, stack, users, zappa_settings
+from infra.account import Account
+from infra.steps import Step, announce, do
 from infra.template import BUDGET_USD, LOG_DAYS
 from infra.tools import Tools
-
-
-@dataclass(frozen=True)
-class Step:
-    """A part of the work: what it is, and how it is done."""
-
-    title: str
-    work: Callable[[], None]
 
 
 def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int:
@@ -40,20 +30,9 @@ def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int
         print("These are the rights of the account's owner: docs/deploy.md shows a safer key.")
     steps = plan(account, email, tools)
     if dry_run:
-        print("Nothing is changed now. Without --dry-run this would be done:")
-        for number, step in enumerate(steps, 1):
-            print(f"{number}. {step.title}")
+        announce(steps, dry_run)
         return 0
-    for number, step in enumerate(steps, 1):
-        print(f"[{number}/{len(steps)}] {step.title}", flush=True)
-        try:
-            step.work()
-        except (CommandFailed, BotoCoreError, ClientError) as error:
-            _tell_what_there_is(account)
-            raise explained(error, account.names.region) from error
-        except KeyboardInterrupt:
-            _tell_what_there_is(account)
-            raise
+    do(account, steps, "up")
     print("Done. 'python -m infra status' shows what there is, at any time.")
     return 0
 
@@ -64,6 +43,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
     new = stack.is_new(stack.status(account))
     found = function.configuration(account)
     has_users = bool(found and users.names(account))
+    passwords: dict[str, str] = {}
     alarms = (
         f", and alarms on errors and on more than {BUDGET_USD} USD a month to {email}"
         if email
@@ -91,13 +71,13 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             "Keep the users as they are"
             if has_users
             else f'Make the user "{users.FIRST}" with a random password, which is shown once',
-            lambda: _make_first_user(account),
+            lambda: _make_first_user(account, passwords),
         ),
         Step(
             "Test each address with a small training and prediction",
             lambda: smoke.run(account),
         ),
-        Step("Print what to enter in Moodle", tools.print_moodle_settings),
+        Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
     ]
 
 
@@ -135,24 +115,19 @@ def _deploy(account: Account, tools: Tools) -> None:
         function.change_environment(account, lambda environment: {VARIABLE: entries} | environment)
 
 
-def _make_first_user(account: Account) -> None:
+def _make_first_user(account: Account, passwords: dict[str, str]) -> None:
     known = users.names(account)
     if known:
         print(f"  there are: {', '.join(known)}")
         return
-    password = users.add(account, users.FIRST)
-    users.tell(users.FIRST, password)
+    passwords[users.FIRST] = users.add(account, users.FIRST)
+    # at once, as a later step may fail, and nobody can show it again
+    users.tell(users.FIRST, passwords[users.FIRST])
 
 
-def _tell_what_there_is(account: Account) -> None:
-    print("\nIt stopped here. What there is now:")
-    try:
-        for line in status.overview(account):
-            print(f"  {line}")
-    except (CommandFailed, BotoCoreError, ClientError):
-        print("  (AWS does not tell at this moment)")
-    print(
-        "Run 'python -m infra up' again when the cause is removed: it goes on from there. "
-        "'python -m infra down' removes all of it. The cause:",
-        flush=True,
-    )
+def _tell_moodle(account: Account, passwords: dict[str, str]) -> None:
+    moodle_settings: Any = import_module("infra.moodle_settings")
+    urls = {address.label: str(address) for address in function.addresses(account)}
+    ways = moodle_settings.ways(urls.get("function URL", ""), urls.get("API Gateway", ""))
+    name = users.names(account)[0]
+    print(moodle_settings.describe(ways, name, passwords.get(name, "PASSWORD")))

@@ -139,13 +139,11 @@ def test_the_programs_are_these(names):
     ours.deploy()
     ours.update()
     ours.undeploy()
-    ours.print_moodle_settings()
     assert [command[1:] for command in commands] == [
         ("package",),
         ("deploy", "production"),
         ("update", "production"),
         ("undeploy", "production", "--yes"),
-        ("-m", "infra.moodle_settings"),
     ]
 
 

@@ -37,6 +37,8 @@ class CloudFormation:
 
     def describe_stacks(self, StackName):
         state, *events = self.history[0]
+        if state and state.endswith(("_COMPLETE", "_FAILED")):
+            events.append(event(f"end {len(self.events)}", "moodle-mlbackend", state))
         if len(self.history) > 1:
             self.history.pop(0)
         self.events += events
@@ -125,6 +127,14 @@ def test_a_change_that_is_under_way_is_waited_for(account, cloudformation, capsy
     stack.apply(account)
     assert "waiting for an earlier change to end" in capsys.readouterr().out
     assert client.asked == ["create UPDATE", "execute_change_set"]
+
+
+def test_the_state_before_is_not_taken_for_the_end(account, cloudformation):
+    client = cloudformation(("UPDATE_COMPLETE",), ("UPDATE_COMPLETE",))
+    begins = iter([[], [], [event(1, "moodle-mlbackend", "UPDATE_IN_PROGRESS")]])
+    client.paginate = lambda StackName: [{"StackEvents": next(begins)}]
+    stack.apply(account)
+    assert next(begins, "all asked") == "all asked"
 
 
 def test_a_stack_that_only_a_person_can_help_is_told(account, cloudformation):

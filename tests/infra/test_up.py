@@ -43,11 +43,7 @@ def password_in(printed):
 def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names, capsys):
     assert really_bring_up() == 0
     printed = capsys.readouterr().out
-    assert zappa.commands == [
-        "make package",
-        "zappa deploy production",
-        "python -m infra.moodle_settings",
-    ]
+    assert zappa.commands == ["make package", "zappa deploy production"]
     assert stack.status(account) == "CREATE_COMPLETE"
     variables = function.environment(account)
     assert variables["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
@@ -55,7 +51,10 @@ def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names
     assert printed.count("/version says 3.0.5") == 2
     assert printed.count("prediction: ") == 2
     assert status.stored(account).models == 0, "the test's models are removed"
-    assert len(password_in(printed)) >= 20
+    password = password_in(printed)
+    assert len(password) >= 20
+    urls = [str(address) for address in function.addresses(account)]
+    assert f"Enter {urls}, moodle, {password}" in printed
 
 
 def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, settings_file, capsys):
@@ -82,6 +81,7 @@ def test_again_it_updates_and_keeps_users_and_models(bring_up, account, zappa, n
     printed = capsys.readouterr().out
     assert "Password" not in printed
     assert "nothing to change" in printed
+    assert "moodle, PASSWORD" in printed
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,6 @@ def test_again_it_updates_and_keeps_users_and_models(bring_up, account, zappa, n
         ("package", "it", "zappa deploy production"),
         ("deploy", "function", "zappa deploy production"),
         ("deploy", "api", "zappa undeploy production --yes"),
-        ("infra.moodle_settings", "it", "zappa update production"),
     ],
 )
 def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
@@ -100,7 +99,7 @@ def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
         if reached == part:
             raise errors.ToolFailed(command="it", status=3)
 
-    zappa.broken[tool if tool != "infra.moodle_settings" else "-m"] = fail
+    zappa.broken[tool] = fail
     with pytest.raises(errors.ToolFailed):
         bring_up()
     printed = capsys.readouterr().out
@@ -295,13 +294,16 @@ uploaded
 """
 
 
-def test_down_goes_on_where_it_stopped(with_models, take_down, zappa, account):
+def test_down_goes_on_where_it_stopped(with_models, take_down, zappa, account, capsys):
     def fail(part):
         raise errors.ToolFailed(command="zappa", status=1)
 
     zappa.broken["undeploy"] = fail
     with pytest.raises(errors.ToolFailed):
         take_down()
+    printed = capsys.readouterr().out
+    assert "What there is now" in printed
+    assert "'python -m infra down' again" in printed
     zappa.broken.clear()
     assert take_down() == 0
     assert take_down() == 0
