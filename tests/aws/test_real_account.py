@@ -18,10 +18,6 @@ from infra.account import sign_in
 from infra.client import Refused
 from mlcore.synthetic import Course
 
-pytestmark = pytest.mark.skipif(
-    "not config.getoption('--aws')", reason="needs an AWS account: add --aws"
-)
-
 PROJECT = Path(__file__).parents[2]
 MODEL = {"uniqueid": "real-account", "dirhash": "execution"}
 MAILBOX = "success@simulator.amazonses.com"  # AWS's own, which takes mail and forgets it
@@ -34,6 +30,12 @@ def infra(*words):
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _only_when_asked_for(pytestconfig):
+    if not pytestconfig.getoption("--aws"):
+        pytest.skip("needs an AWS account: add --aws")
 
 
 @pytest.fixture(scope="module")
