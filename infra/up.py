@@ -128,6 +128,8 @@ def _make_first_user(account: Account, passwords: dict[str, str]) -> None:
 def _tell_moodle(account: Account, passwords: dict[str, str]) -> None:
     moodle_settings: Any = import_module("infra.moodle_settings")
     urls = {address.label: str(address) for address in function.addresses(account)}
-    ways = moodle_settings.ways(urls.get("function URL", ""), urls.get("API Gateway", ""))
+    ways = moodle_settings.ways(
+        urls.get("function URL", ""), urls.get("API Gateway", ""), zappa_settings.domain()
+    )
     name = users.names(account)[0]
     print(moodle_settings.describe(ways, name, passwords.get(name, "PASSWORD")))

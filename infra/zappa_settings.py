@@ -1,4 +1,4 @@
-"""``zappa_settings.json``: writing the account's names into it, and taking them out again.
+"""``zappa_settings.json``: writing the account's names into it, and taking them out.
 
 Nothing secret goes there, as the file may well be committed.
 """
@@ -43,6 +43,11 @@ def clear() -> bool:
     if not stage.get(_VARIABLES, True):
         del stage[_VARIABLES]
     return _write(settings)
+
+
+def domain() -> str:
+    """Return the domain of one's own that ``zappa certify`` serves; empty: there is none."""
+    return str(_read()[STAGE].get("domain", ""))
 
 
 def _read() -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Up, use, update, down on a real AWS account: `make test ARGS="--aws tests/aws"`.
+"""Up, use, update, down on a real AWS account.
 
-It costs some cents at most, takes some ten minutes, and removes all that it made. The access key
-and the region come from the environment. An installation that is there already is not touched: the
-test refuses to begin.
+To be run with `make test ARGS="--aws tests/aws/test_real_account.py"`. It costs some cents at most,
+takes some ten minutes, and removes all that it made. The access key and the region come from the
+environment. An installation that is there already is not touched: the test refuses to begin.
 """
 
 import re

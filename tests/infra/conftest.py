@@ -59,7 +59,7 @@ def settings_file(tmp_path, monkeypatch):
 def moodle_settings(monkeypatch):
     """Stands in for what says what to enter in Moodle."""
     module = types.ModuleType("infra.moodle_settings")
-    module.ways = lambda function_url, api_url: [function_url, api_url]
+    module.ways = lambda function_url, api_url, domain: [function_url, api_url]
     module.describe = lambda ways, name, password: f"Enter {ways}, {name}, {password}"
     monkeypatch.setitem(sys.modules, "infra.moodle_settings", module)
     return module

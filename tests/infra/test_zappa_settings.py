@@ -16,7 +16,8 @@ def test_names_are_filled_in_once(names, settings_file):
         "s3_bucket": names.uploads,
         "manage_roles": False,
         "role_arn": f"arn:aws:iam::123456789012:role/{names.role}",
-        "aws_environment_variables": {"MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": names.models},
+        "aws_environment_variables": before.get("aws_environment_variables", {})
+        | {"MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": names.models},
     }
     assert not zappa_settings.fill(names)
 
@@ -41,3 +42,9 @@ def test_a_broken_file_is_told(names, settings_file, text):
     with pytest.raises(errors.SettingsUnreadable, match=r"git checkout zappa_settings\.json"):
         zappa_settings.fill(names)
     assert settings_file.read_text() == text
+
+
+def test_the_domain_that_zappa_serves_is_known(settings_file):
+    assert zappa_settings.domain() == ""
+    settings_file.write_text('{"production": {"domain": "ml.site.example"}}')
+    assert zappa_settings.domain() == "ml.site.example"
