@@ -24,6 +24,10 @@ AWS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--aws", action="store_true", help="also run what needs an AWS account")
+
+
 @pytest.fixture(scope="session")
 def aws_variables():
     """What a process needs in its environment to use moto's S3."""
