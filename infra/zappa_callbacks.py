@@ -60,6 +60,34 @@ def check(cli: Any) -> None:
         sys.exit("The package must not be used, and nothing was sent: " + "; ".join(problems) + ".")
 
 
+def finish(cli: Any) -> None:
+    """After deploying and updating: close what Zappa leaves open, and say what Moodle needs.
+
+    Parameters
+    ----------
+    cli : zappa.cli.ZappaCLI
+    """
+    from infra import function_url, moodle_settings
+
+    client = cli.zappa.lambda_client
+    if function_url.narrow(client, cli.lambda_name):
+        print("The function may now be invoked through its URL only, not by other AWS accounts.")
+    ways = moodle_settings.ways(
+        client.get_function_url_config(FunctionName=cli.lambda_name)["FunctionUrl"],
+        cli.zappa.get_api_url(cli.lambda_name, cli.api_stage),
+        cli.stage_config.get("domain", ""),
+    )
+    print(moodle_settings.describe(ways, "USERNAME", "PASSWORD"))
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        print("AWS_ENDPOINT_URL is set, so these addresses are not AWS's: not asked for /version.")
+        return
+    for way in ways:
+        try:
+            print(f"{way.name} answers: version {moodle_settings.version(way)}.", flush=True)
+        except moodle_settings.NoAnswer as error:
+            sys.exit(str(error))
+
+
 def _check_settings(cli: Any) -> None:
     missing = [
         name for name in ("aws_region", "s3_bucket", "role_arn") if name not in cli.stage_config
