@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve package test lint format bench lock clean
+.PHONY: help setup demo serve serve-lambda package test lint format bench lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -9,7 +9,7 @@ lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 host := $(if $(filter command,$(origin HOST)),--host $(HOST))
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with the locked packages (PYTHON=/path/to/python3 chooses the interpreter)
 	@sh infra/setup.sh
@@ -19,6 +19,9 @@ demo: setup ## Do all that Moodle does with a made-up course, and show what came
 
 serve: setup ## Serve a Moodle, and print what to type into its settings (HOST=... PORT=...)
 	@$(run) infra serve $(host) $(if $(PORT),--port $(PORT))
+
+serve-lambda: setup ## Serve the package for AWS Lambda behind AWS's limits (ARGS=--help)
+	@$(run) infra.gateway $(host) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 package: setup ## Build the package for AWS Lambda, check it and say how large it is (ARCH=arm64)
 	@$(run) infra.package $(if $(ARCH),--architecture $(ARCH))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 _PATIENCE = 60  # seconds: new addresses on AWS do not answer at once
 _PAUSE = 3
 
-_SET = "php admin/cli/cfg.php --component=mlbackend_python"
+SET = "php admin/cli/cfg.php --component=mlbackend_python"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def commands(way: Way, username: str, password: str) -> list[str]:
         "username": username,
         "password": password,
     }
-    return [f"{_SET} --name={name} --set={shlex.quote(value)}" for name, value in settings.items()]
+    return [f"{SET} --name={name} --set={shlex.quote(value)}" for name, value in settings.items()]
 
 
 def version(way: Way, patience: float = _PATIENCE) -> str:
