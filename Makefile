@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package test lint format bench lock clean
+.PHONY: help setup demo serve serve-lambda package test test-aws lint format bench lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -30,9 +30,12 @@ test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k w
 ifdef ARGS
 	$(run) pytest $(ARGS)
 else
-	$(run) pytest --cov --cov-report=
+	$(run) pytest --ignore=tests/aws --cov --cov-report=
 	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
 endif
+
+test-aws: setup ## Deploy to a made-up AWS with Zappa, and test what was deployed, for some minutes
+	$(run) pytest tests/aws $(ARGS)
 
 lint: setup ## Check style, formatting and types
 	$(run) ruff check
