@@ -68,6 +68,7 @@ def serving(pool: Pool, gateway: Gateway, host: str, port: int) -> Iterator[int]
 def _handler(pool: Pool, gateway: Gateway) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
