@@ -3,6 +3,7 @@
 import functools
 import threading
 import uuid
+from contextlib import contextmanager
 
 import pytest
 from botocore.loaders import create_loader
@@ -86,17 +87,26 @@ class QuietHandler(werkzeug_app.MotoRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def s3_server():
-    """The address of a moto server, which answers one request at a time."""
-    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+@contextmanager
+def serve_forever(app):
+    """Serve a WSGI application, one request at a time, and give its address."""
     server = make_server("127.0.0.1", 0, app, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """The address of a moto server."""
+    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    with serve_forever(app) as address:
+        yield address
 
 
 @pytest.fixture(params=["s3", "directory"])
