@@ -10,18 +10,23 @@ Policy = dict[str, Any]
 
 
 def function_trust() -> Policy:
-    """Who may take the function's role: AWS Lambda, nobody else."""
+    """Who may take the function's role: Lambda to run it, API Gateway to call it, nobody else.
+
+    Zappa gives API Gateway the same role for its requests. There is no condition on the account for
+    which AWS takes it, since neither service is known to name one then; that a role can be handed
+    to them within its own account only does the same.
+    """
     return _policy(
         {
             "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Principal": {"Service": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]},
             "Action": "sts:AssumeRole",
         }
     )
 
 
 def function_access(names: Names) -> Policy:
-    """What the running function may do: its models, its log, nothing else."""
+    """What the function's role allows: its models, its log, and calling the function."""
     return _policy(
         # Models are read, written and removed, always below this one folder.
         {
@@ -46,6 +51,14 @@ def function_access(names: Names) -> Policy:
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": names.arn("logs", f"log-group:{names.log_group}:*"),
+        },
+        # Not for the function's code, which never does so, but for API Gateway, which has the same
+        # role and passes each request on to this one function.
+        {
+            "Sid": "CallFromApiGateway",
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": names.arn("lambda", f"function:{names.function}"),
         },
     )
 
@@ -102,7 +115,7 @@ def deployer() -> Policy:
             "Action": "s3:*",
             "Resource": [bucket_arn(names.models), bucket_arn(names.models, "*")],
         },
-        # The function's role. Handing it over is for Lambda only.
+        # The function's role. It can be handed to the two services that need it, only.
         {
             "Sid": "Role",
             "Effect": "Allow",
@@ -123,11 +136,15 @@ def deployer() -> Policy:
             "Resource": names.global_arn("iam", f"role/{names.role}"),
         },
         {
-            "Sid": "RoleForLambda",
+            "Sid": "HandRoleOver",
             "Effect": "Allow",
             "Action": "iam:PassRole",
             "Resource": names.global_arn("iam", f"role/{names.role}"),
-            "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+            "Condition": {
+                "StringEquals": {
+                    "iam:PassedToService": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]
+                }
+            },
         },
         # Zappa uses some twenty actions on the function, its versions, address and policy.
         {

@@ -68,8 +68,9 @@ def test_the_function_may_do_all_that_its_code_asks_of_s3_and_no_more(round_trip
     asked = {pair for call in round_trip for pair in needed(*call)}
     refused = {pair for pair in asked if not allows(policy, *pair)}
     assert not refused
-    of_s3 = {action for action in actions(policy) if action.startswith("s3:")}
-    assert of_s3 == {action for action, _ in asked}
+    of_logs = {"logs:CreateLogStream", "logs:PutLogEvents"}  # Lambda's runtime, not our code
+    of_api_gateway = {"lambda:InvokeFunction"}
+    assert actions(policy) == {action for action, _ in asked} | of_logs | of_api_gateway
 
 
 def test_the_round_trip_makes_every_call_that_the_code_knows(round_trip):
@@ -98,6 +99,7 @@ def test_the_round_trip_makes_every_call_that_the_code_knows(round_trip):
         ("s3:DeleteBucket", "arn:aws:s3:::moodle-mlbackend-123456789012-eu-central-1"),
         ("logs:PutLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/x:y"),
         ("logs:CreateLogGroup", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/x"),
+        ("lambda:InvokeFunction", "arn:aws:lambda:eu-central-1:123456789012:function:other"),
         ("iam:PassRole", "arn:aws:iam::123456789012:role/moodle-mlbackend-eu-central-1"),
     ],
 )
@@ -111,9 +113,31 @@ def test_the_function_may_write_its_own_log(names):
         assert allows(policies.function_access(names), action, stream)
 
 
-def test_only_lambda_takes_the_role():
+SERVICES = ["lambda.amazonaws.com", "apigateway.amazonaws.com"]
+
+
+def test_only_lambda_and_api_gateway_take_the_role():
     (statement,) = policies.function_trust()["Statement"]
-    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert statement["Principal"] == {"Service": SERVICES}
+
+
+def test_the_role_can_be_handed_to_no_other_service():
+    (statement,) = [
+        statement
+        for statement in policies.deployer()["Statement"]
+        if "iam:PassRole" in as_list(statement["Action"])
+    ]
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": SERVICES}}
+
+
+def test_api_gateway_may_call_this_function_and_no_other(names):
+    """The role's one right that the function's own code does not use."""
+    (resource,) = [
+        statement["Resource"]
+        for statement in policies.function_access(names)["Statement"]
+        if "lambda:InvokeFunction" in as_list(statement["Action"])
+    ]
+    assert resource == names.arn("lambda", "function:moodle-mlbackend-production")
 
 
 def test_every_statement_says_what_it_is_for(names):
