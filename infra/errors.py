@@ -138,7 +138,7 @@ class EnvironmentHidden(CommandFailed):
 
 class EnvironmentFull(CommandFailed):
     sentence = (
-        "There is no room for another user: AWS Lambda takes 4 KB of environment, about twenty "
+        "There is no room for another user: AWS Lambda takes 4 KB of environment, about thirty "
         "users, and this would be {size} bytes. Remove a user first, or let sites share one."
     )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 from handler.users import VARIABLE
-from infra import function, smoke, stack, users, zappa_settings
+from infra import function, moodle_settings, smoke, stack, users, zappa_settings
 from infra.account import Account
 from infra.steps import Step, announce, do
 from infra.template import BUDGET_USD, LOG_DAYS
@@ -126,7 +123,6 @@ def _make_first_user(account: Account, passwords: dict[str, str]) -> None:
 
 
 def _tell_moodle(account: Account, passwords: dict[str, str]) -> None:
-    moodle_settings: Any = import_module("infra.moodle_settings")
     urls = {address.label: str(address) for address in function.addresses(account)}
     ways = moodle_settings.ways(
         urls.get("function URL", ""), urls.get("API Gateway", ""), zappa_settings.domain()

@@ -1,6 +1,5 @@
 """What several folders of tests share: moto's S3, in process or over HTTP, and stores to test."""
 
-import functools
 import threading
 import uuid
 from contextlib import contextmanager
@@ -46,9 +45,16 @@ def aws(monkeypatch):
 
 @pytest.fixture(scope="session")
 def fast_clients():
-    """Let boto3 read its description of S3 once, not for every store of every test."""
+    """Let boto3 read its descriptions of services once, not for every client of every test."""
+    read = {}
+
+    def create_fast_loader(*arguments):
+        loader = create_loader(*arguments)  # of its own, as the store changes its loader
+        loader._cache = read
+        return loader
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        patch.setattr("botocore.session.create_loader", create_fast_loader)
         yield
 
 

@@ -154,7 +154,7 @@ def test_an_update_keeps_users_and_models(account, ways):
     before = function.environment(account)
     updated = infra("up")
     assert "zappa update production" in updated
-    assert "Password" not in updated
+    assert "shown this once" not in updated
     assert function.environment(account) == before
     unlabelled = Course(noise=0.2).unlabelled(5)
     for way in ways:

@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import sys
 import threading
-import types
 import zipfile
 from io import BytesIO
 
@@ -56,17 +54,7 @@ def settings_file(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def moodle_settings(monkeypatch):
-    """Stands in for what says what to enter in Moodle."""
-    module = types.ModuleType("infra.moodle_settings")
-    module.ways = lambda function_url, api_url, domain: [function_url, api_url]
-    module.describe = lambda ways, name, password: f"Enter {ways}, {name}, {password}"
-    monkeypatch.setitem(sys.modules, "infra.moodle_settings", module)
-    return module
-
-
-@pytest.fixture
-def mock_account(aws, fast_clients, settings_file, moodle_settings, monkeypatch):
+def mock_account(aws, fast_clients, settings_file, monkeypatch):
     """moto in place of AWS, without waiting."""
     for module in (function, smoke):
         monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
