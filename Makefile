@@ -34,7 +34,7 @@ else
 	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
 endif
 
-test-aws: setup ## Deploy to a made-up AWS with Zappa, and test what was deployed, for some minutes
+test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed, for some minutes
 	$(run) pytest tests/aws $(ARGS)
 
 lint: setup ## Check style, formatting and types

@@ -1,15 +1,18 @@
 """AWS without an account: moto's services, our gateways and AWS's runtime client for Lambda."""
 
 import functools
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
+from io import BytesIO
 from pathlib import Path
 
 import boto3
@@ -19,12 +22,17 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server import werkzeug_app
 from werkzeug.wrappers import Response
 
+from handler.users import VARIABLE
+from infra import zappa_settings
 from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API
 from infra.gateway.runtime import Function, Instance, fetch_client
 from infra.gateway.server import Pool, serving
+from infra.names import Names
 from infra.package import build
 from infra.package.__main__ import can_run
 from mlcore.synthetic import Course
+from tests import moto_gaps
+from tests.aws.command import PORTS
 from tests.conftest import AWS, serve_forever
 from tests.handler.conftest import USERS, Answer, Moodle
 
@@ -34,10 +42,11 @@ GATEWAYS = {"function-url": FUNCTION_URL, "rest-api": REST_API, "http-api": HTTP
 
 
 def pytest_collection_modifyitems(items):
-    if can_run("x86_64"):
-        return
     for item in items:
-        if "deployed" in getattr(item, "fixturenames", ()):
+        if "deployed" not in getattr(item, "fixturenames", ()):
+            continue
+        item.add_marker(pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy"))
+        if not can_run("x86_64"):
             item.add_marker(pytest.mark.skip(reason="the package is for Linux on x86_64"))
 
 
@@ -63,9 +72,16 @@ def with_function_url_configs(app):
 @pytest.fixture(scope="session")
 def environment():
     """What leads a process to moto, and to nothing of the developer's."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOODLE"))
+    }
     app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
-    with serve_forever(with_function_url_configs(app)) as url:
-        yield AWS | {"AWS_ENDPOINT_URL": url}
+    with pytest.MonkeyPatch.context() as patch:
+        moto_gaps.know_revisions(patch)
+        moto_gaps.take_over_buckets(patch)
+        moto_gaps.allow_change_sets_without_changes(patch)
+        with serve_forever(with_function_url_configs(app)) as url:
+            yield inherited | AWS | {"AWS_ENDPOINT_URL": url}
 
 
 @pytest.fixture(scope="session")
@@ -76,50 +92,88 @@ def client(environment):
 
 
 @pytest.fixture(scope="session")
-def names(client):
-    """The buckets and the role, which on AWS are those of the stack."""
-    trust = {"Version": "2012-10-17", "Statement": []}
-    role = client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(trust))
-    for bucket in ("uploads", "models"):
-        client("s3").create_bucket(Bucket=bucket)
-    return {"uploads": "uploads", "models": "models", "role": role["Role"]["Arn"]}
+def names():
+    """What all is called in moto's account."""
+    return Names(DEFAULT_ACCOUNT_ID, REGION)
 
 
-# Zappa --------------------------------------------------------------------------------------------
+class Lambda:
+    """Stands behind the addresses of the function: runs what is deployed at the time of a request.
+
+    Parameters
+    ----------
+    folder : Path
+        For the unpacked code and the log.
+    environment : dict of str to str
+        What leads the function to moto.
+    """
+
+    def __init__(self, folder, environment):
+        self._folder = folder
+        self._environment = environment
+        self._changing = threading.Lock()
+        self._state = self._instance = self._pool = None
+
+    def function(self):
+        """Return the function as it is now, its code unpacked."""
+        found = lambda_backends[DEFAULT_ACCOUNT_ID][REGION].get_function(NAME)
+        code = self._folder / hashlib.sha256(found.code_bytes).hexdigest()
+        if not code.exists():
+            with zipfile.ZipFile(BytesIO(found.code_bytes)) as package:
+                package.extractall(code)
+        client = fetch_client(build.Folders("x86_64"))
+        variables = found.environment_vars | self._environment
+        return Function(code, client, variables, found.handler, found.timeout)
+
+    def answer(self, gateway, request):
+        with self._changing:
+            function = self.function()
+            if function != self._state:
+                self.stop()
+                with (self._folder / "log").open("ab") as log:
+                    self._instance = Instance(function, log)
+                self._state, self._pool = function, Pool([self._instance])
+        return self._pool.answer(gateway, request)
+
+    def stop(self):
+        if self._instance:
+            self._instance.stop()
 
 
 @pytest.fixture(scope="session")
-def settings(names, tmp_path_factory):
-    """The project's settings for Zappa, with the account's names filled in."""
-    stages = json.loads((build.PROJECT / "zappa_settings.json").read_text())
-    stage = stages["production"]
-    stage |= {
-        "aws_region": REGION,
-        "s3_bucket": names["uploads"],
-        "role_arn": names["role"],
-        "delete_s3_zip": False,  # it is what is to be seen
-    }
-    stage["aws_environment_variables"] |= {
-        "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": names["models"],
-        "MOODLE_MLBACKEND_PYTHON_USERS": USERS,
-    }
-    file = tmp_path_factory.mktemp("settings") / "zappa_settings.json"
-    file.write_text(json.dumps(stages))
-    return file
+def made_up_lambda(environment, tmp_path_factory):
+    to_moto = {name: environment[name] for name in ("AWS_ENDPOINT_URL", *AWS)}
+    made_up_lambda = Lambda(tmp_path_factory.mktemp("lambda"), to_moto)
+    yield made_up_lambda
+    made_up_lambda.stop()
 
 
 @pytest.fixture(scope="session")
-def zappa(environment, settings):
-    """Run Zappa's command line and return what it said."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOODLE"))
-    }
+def doors(made_up_lambda):
+    """Where the function's two addresses lead, by their path."""
+    with ExitStack() as stack:
+        yield {
+            gateway.prefix: Door(
+                stack.enter_context(serving(made_up_lambda, gateway, "127.0.0.1", 0)),
+                gateway.prefix,
+            )
+            for gateway in (FUNCTION_URL, REST_API)
+        }
 
-    def zappa(*arguments):
+
+# The commands -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def run(environment, doors):
+    """Run a command line in the project and return what it said."""
+    ports = json.dumps({path: door.port for path, door in doors.items()})
+
+    def run(*command):
         done = subprocess.run(
-            [Path(sys.executable).with_name("zappa"), *arguments, "--settings_file", settings],
+            command,
             cwd=build.PROJECT,
-            env=inherited | environment,
+            env=environment | {PORTS: ports},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -127,45 +181,50 @@ def zappa(environment, settings):
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    return zappa
+    return run
 
 
 @pytest.fixture(scope="session")
-def deployed(zappa):
-    """What ``zappa deploy`` said."""
-    return zappa("deploy", "production")
-
-
-# Lambda -------------------------------------------------------------------------------------------
+def infra(run):
+    """Run ``python -m infra``."""
+    return functools.partial(run, sys.executable, "-m", "tests.aws.command")
 
 
 @pytest.fixture(scope="session")
-def code(deployed, client, names, tmp_path_factory):
-    """The zip that was deployed, unpacked."""
-    s3 = client("s3")
-    (uploaded,) = [
-        item["Key"]
-        for item in s3.list_objects_v2(Bucket=names["uploads"])["Contents"]
-        if item["Key"].endswith(".zip")
-    ]
-    folder = tmp_path_factory.mktemp("task")
-    s3.download_file(names["uploads"], uploaded, str(folder / "package.zip"))
-    with zipfile.ZipFile(folder / "package.zip") as package:
-        package.extractall(folder / "task")
-    return folder / "task"
+def zappa(run):
+    """Run Zappa's command line."""
+    return functools.partial(run, Path(sys.executable).with_name("zappa"))
 
 
 @pytest.fixture(scope="session")
-def function(code, client, environment):
-    """The deployed function, as Lambda knows it."""
-    configuration = client("lambda").get_function_configuration(FunctionName=NAME)
-    return Function(
-        code,
-        fetch_client(build.Folders("x86_64")),
-        configuration["Environment"]["Variables"] | environment,
-        configuration["Handler"],
-        configuration["Timeout"],
-    )
+def settings():
+    """The project's settings for Zappa as they were, which they are again at the end."""
+    before = zappa_settings.FILE.read_bytes()
+    yield before
+    zappa_settings.FILE.write_bytes(before)
+
+
+@pytest.fixture(scope="session")
+def announced(infra, settings):
+    """What ``up --dry-run`` says in an empty account."""
+    return infra("up", "--dry-run")
+
+
+@pytest.fixture(scope="session")
+def deployed(infra, announced, client):
+    """What ``up`` says in an empty account."""
+    assert not client("s3").list_buckets()["Buckets"], "a dry run does nothing"
+    return infra("up")
+
+
+# The deployed code, for itself --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def function(deployed, made_up_lambda):
+    """The deployed function, with the users of the tests."""
+    function = made_up_lambda.function()
+    return replace(function, environment=function.environment | {VARIABLE: USERS})
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.handler.conftest import multipart
 
 def test_models_land_in_the_bucket(moodle, course, client, names):
     moodle.train(course.labelled(12))
-    found = client("s3").list_objects_v2(Bucket=names["models"], Prefix="models/default/")
+    found = client("s3").list_objects_v2(Bucket=names.models, Prefix="models/default/")
     names_of_files = {item["Key"].rpartition("/")[2] for item in found["Contents"]}
     assert {"model.json", "classifier.npz", "examples.npz"} <= names_of_files
 
