@@ -25,7 +25,9 @@ _OF_ZAPPA = {"handler.py", "zappa_settings.py", "package_info.json"}
 _TESTS_AND_DOCS = ("tests", "test", "*.md", "*.rst", "*.ipynb")
 _SECRETS = (".*", "*.key", "*.p12", "*.pfx", "*.pem", "id_rsa*", "id_ed25519*", "credentials")
 _CERTIFICATES = "cacert.pem"  # which the public may see
-_ACCESS_KEY = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b|scrypt:\d+:\d+:\d+\$\w")
+_SECRET = re.compile(
+    rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b|scrypt:\d+:\d+:\d+\$\w|sha256:[^:\s]*:[0-9a-f]{64}"
+)
 # what ends up in the zip of the settings; all else belongs into aws_environment_variables
 _HARMLESS_VARIABLES = {"AWS_REGION"}
 
@@ -122,7 +124,7 @@ def _by_name(names: Iterable[str], expected: set[str]) -> Iterator[str]:
 
 
 def _secrets(name: str, content: bytes) -> Iterator[str]:
-    if _ACCESS_KEY.search(content):
+    if _SECRET.search(content):
         yield f"{name} holds a password's hash or an access key"
     if name == "zappa_settings.py":
         for variable in sorted(_environment(content) - _HARMLESS_VARIABLES):

@@ -65,8 +65,12 @@ def test_what_does_not_run_must_not_be_packed(problems, name, reason):
 
 @pytest.mark.parametrize(
     "secret",
-    ["AKIA" + "ABCDEFGHIJKLMNOP", "default:scrypt:32768:8:1$salt$0123"],
-    ids=["access key", "password"],
+    [
+        "AKIA" + "ABCDEFGHIJKLMNOP",
+        "default:scrypt:32768:8:1$salt$0123",
+        "default:sha256:salt:" + 64 * "0",
+    ],
+    ids=["access key", "scrypt", "sha256"],
 )
 def test_a_secret_in_our_own_files_is_found(problems, secret):
     (problem,) = problems({"handler/settings.py": f"USERS = '{secret}'"})
