@@ -146,7 +146,8 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         ("password", "give a user a new random password"),
         ("remove", "remove a user, but not its models"),
     ):
-        one = actions.add_parser(action, parents=[region], help=what, description=f"{what.capitalize()}.")
+        told = f"{what.capitalize()}."
+        one = actions.add_parser(action, parents=[region], help=what, description=told)
         one.add_argument("name", help="letters, digits, '_' and '-'")
 
     commands.add_parser(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra import errors
 from infra.names import STAGE
+from infra.zappa_callbacks import SETTINGS_FOLLOW
 
 Runner = Callable[[Sequence[str], Mapping[str, str]], None]
 
@@ -66,4 +67,4 @@ class Tools:
         self._run(_ZAPPA, "undeploy", STAGE, "--yes")
 
     def _run(self, *command: str) -> None:
-        self.run(command, {"AWS_DEFAULT_REGION": self.region})
+        self.run(command, {"AWS_DEFAULT_REGION": self.region, SETTINGS_FOLLOW: "yes"})

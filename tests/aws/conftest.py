@@ -198,9 +198,10 @@ def zappa(run):
 
 @pytest.fixture(scope="session")
 def settings():
-    """The project's settings for Zappa as they were, which they are again at the end."""
+    """The project's settings for Zappa without an account's names; later they are as they were."""
     before = zappa_settings.FILE.read_bytes()
-    yield before
+    zappa_settings.clear()
+    yield zappa_settings.FILE.read_bytes()
     zappa_settings.FILE.write_bytes(before)
 
 

@@ -65,6 +65,7 @@ def test_up_tests_both_addresses_with_the_deployed_code(deployed):
 def test_up_says_what_moodle_needs(deployed, client):
     url = client("lambda").get_function_url_config(FunctionName=NAME)["FunctionUrl"]
     (api,) = client("apigateway").get_rest_apis()["items"]
+    assert "USERNAME" not in deployed  # as Zappa alone would say it
     printed = deployed[deployed.index("Print what to enter in Moodle") :]
     assert f"Host          {url.removeprefix('https://').strip('/')}" in printed
     assert f"--name=host --set={api['id']}.execute-api.us-east-1.amazonaws.com" in printed
@@ -150,7 +151,7 @@ def test_a_new_user_can_do_its_work_at_once_and_the_code_is_the_same(
     password = password_in(infra("users", "add", "second"))
     course = Course(noise=0.2)
     for door in doors.values():
-        moodle = door.moodle.but(username="second", password=password, uniqueid="of-second")
+        moodle = door.moodle.but(user="second", password=password, uniqueid="of-second")
         moodle.train(course.labelled(60))
         assert moodle.prediction(course.unlabelled(5)).json["status"] == 0
     assert variables()[VARIABLE].startswith(f"{users},second:")
@@ -174,6 +175,7 @@ def test_zappa_update_is_the_same_and_says_what_moodle_needs(deployed, zappa, pu
     shown = zappa("update", "production")
     assert "is live" in shown
     assert "--name=port --set=443/production" in shown
+    assert "--name=username --set=USERNAME" in shown
     assert variables() == before
     assert public()[function_url.SID]["InvokedViaFunctionUrl"] is True
 
