@@ -46,10 +46,11 @@ def calls(monkeypatch):
 
 @pytest.fixture
 def settings_file(tmp_path, monkeypatch):
-    """A copy of zappa_settings.json that tests may change."""
+    """A copy of zappa_settings.json that tests may change, without an account's names."""
     copy = tmp_path / "zappa_settings.json"
     shutil.copy(zappa_settings.FILE, copy)
     monkeypatch.setattr(zappa_settings, "FILE", copy)
+    zappa_settings.clear()
     return copy
 
 
@@ -86,7 +87,7 @@ class FakeTools:
         self.broken = {}
 
     def __call__(self, command, environ):
-        assert environ == {"AWS_DEFAULT_REGION": self.names.region}
+        assert environ["AWS_DEFAULT_REGION"] == self.names.region
         words = [command[0].rpartition("/")[2], *command[1:]]
         self.commands.append(" ".join(words))
         work = getattr(self, words[1].replace("-", "_"), None)

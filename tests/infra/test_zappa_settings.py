@@ -22,6 +22,12 @@ def test_names_are_filled_in_once(names, settings_file):
     assert not zappa_settings.fill(names)
 
 
+def test_the_file_is_written_as_the_commands_write_it():
+    """So that filling it in changes nothing but the names."""
+    text = zappa_settings.FILE.read_text()
+    assert text == json.dumps(json.loads(text), indent=4) + "\n"
+
+
 def test_what_the_user_changed_stays(names, settings_file):
     settings = json.loads(settings_file.read_text())
     settings["production"] |= {"memory_size": 3008, "aws_environment_variables": {"OWN": "1"}}
