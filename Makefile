@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve test lint format bench bench-quality lock clean
+.PHONY: help setup demo serve serve-lambda package test test-aws lint format bench bench-quality lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -20,13 +20,22 @@ demo: setup ## Do all that Moodle does with a made-up course, and show what came
 serve: setup ## Serve a Moodle, and print what to type into its settings (HOST=... PORT=...)
 	@$(run) infra serve $(host) $(if $(PORT),--port $(PORT))
 
+serve-lambda: setup ## Serve the package for AWS Lambda behind AWS's limits (ARGS=--help)
+	@$(run) infra.gateway $(host) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+package: setup ## Build the package for AWS Lambda, check it and say how large it is (ARCH=arm64)
+	@$(run) infra.package $(if $(ARCH),--architecture $(ARCH))
+
 test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k word")
 ifdef ARGS
 	$(run) pytest $(ARGS)
 else
-	$(run) pytest --cov --cov-report=
+	$(run) pytest --ignore=tests/aws --cov --cov-report=
 	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
 endif
+
+test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed, for some minutes
+	$(run) pytest tests/aws $(ARGS)
 
 lint: setup ## Check style, formatting and types
 	$(run) ruff check
@@ -48,5 +57,5 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .bench .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .package .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +

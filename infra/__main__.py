@@ -1,25 +1,38 @@
-"""The command line: show all that the backend does, or serve a Moodle from this machine."""
+"""The command line: try the backend on this machine, and run it on AWS."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from handler.__main__ import add_address
 from handler.errors import SettingsError
-from infra import demo, serve, server
+from infra import demo, down, policies, serve, server, smoke, status, up, users
+from infra.account import Account, explained, sign_in
+from infra.errors import CommandFailed
+from infra.template import BUDGET_USD
+from infra.tools import Tools
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "demo":
-            return demo.run(options.students, options.out)
-        return serve.run(options.host, options.port)
-    except (SettingsError, demo.DemoFailed, server.NotStarted) as error:
+        match options.command:
+            case "demo":
+                return demo.run(options.students, options.out)
+            case "serve":
+                return serve.run(options.host, options.port)
+            case "policy":
+                print(json.dumps(policies.deployer(), indent=2))
+                return 0
+        return _on_aws(options, sign_in(options.region))
+    except (SettingsError, demo.DemoFailed, server.NotStarted, CommandFailed) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -30,9 +43,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _on_aws(options: argparse.Namespace, account: Account) -> int:
+    tools = Tools(account.names.region)
+    try:
+        match options.command:
+            case "up":
+                return up.run(account, options.email, tools, options.dry_run)
+            case "down":
+                ask = None if options.yes else input
+                return down.run(account, tools, options.models_too, options.dry_run, ask)
+            case "users":
+                _change_users(options, account)
+            case "smoke":
+                smoke.run(account)
+                print("The server works at each of its addresses.")
+            case "status":
+                status.run(account)
+    except (BotoCoreError, ClientError) as error:
+        raise explained(error, account.names.region) from error
+    return 0
+
+
+def _change_users(options: argparse.Namespace, account: Account) -> None:
+    match options.action:
+        case "list":
+            print("\n".join(users.names(account)) or "There are no users.")
+        case "add":
+            users.tell(options.name, users.add(account, options.name))
+        case "password":
+            users.tell(options.name, users.change_password(account, options.name))
+        case "remove":
+            remaining = users.remove(account, options.name)
+            print(f"Removed {options.name}; its models stay in the bucket.")
+            if not remaining:
+                print("There are no users any more: every request is refused.")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     look = commands.add_parser(
         "demo",
         help="do all that Moodle does with a made-up course",
@@ -53,7 +102,78 @@ def _parser() -> argparse.ArgumentParser:
         "Moodle's settings is printed.",
     )
     add_address(local)
+    _add_aws_commands(commands)
     return parser
+
+
+def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    region = argparse.ArgumentParser(add_help=False)
+    region.add_argument("--region", help="AWS region, for instance eu-central-1")
+
+    start = commands.add_parser(
+        "up",
+        parents=[region],
+        help="put the backend on AWS, or bring it up to date",
+        description="Do all that is needed to run the backend on AWS, test it, and print what to "
+        "enter in Moodle. Can be run again at any time, also after it failed. docs/deploy.md tells "
+        "what is needed first.",
+    )
+    start.add_argument(
+        "--email",
+        help=f"where to send alarms about errors and about more than {BUDGET_USD} USD a month; "
+        "'' ends them",
+    )
+    start.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+    commands.add_parser(
+        "status",
+        parents=[region],
+        help="show what there is on AWS",
+        description="Show the stack, the function, its addresses and users, how many models are "
+        "stored, and the last errors.",
+    )
+
+    people = commands.add_parser(
+        "users",
+        help="list, make and remove users, or change a password",
+        description="Change who may use the deployed server. It takes some seconds; the code is "
+        "not deployed again, and what Moodle asks meanwhile is answered.",
+    )
+    actions = people.add_subparsers(dest="action", required=True, metavar="action")
+    actions.add_parser("list", parents=[region], help="list the users' names")
+    for action, what in (
+        ("add", "make a user with a random password"),
+        ("password", "give a user a new random password"),
+        ("remove", "remove a user, but not its models"),
+    ):
+        told = f"{what.capitalize()}."
+        one = actions.add_parser(action, parents=[region], help=what, description=told)
+        one.add_argument("name", help="letters, digits, '_' and '-'")
+
+    commands.add_parser(
+        "smoke",
+        parents=[region],
+        help="test the deployed server",
+        description="Ask /version, train and predict at each address of the deployed server, with "
+        "a user and a model that are removed afterwards.",
+    )
+
+    stop = commands.add_parser(
+        "down",
+        parents=[region],
+        help="remove the backend from AWS",
+        description="Remove everything from AWS but the models, after a question, and say what "
+        "remains. Can be run again after it failed.",
+    )
+    stop.add_argument("--models-too", action="store_true", help="delete the models as well")
+    stop.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    stop.add_argument("--yes", action="store_true", help="do not ask")
+
+    commands.add_parser(
+        "policy",
+        help="print the rights that 'up' and the others need",
+        description="Print the IAM policy for the user whose access key these commands use.",
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _BOUNDARY = "------------------------demonstration0"
+_SECONDS = 300  # Moodle itself waits for ever
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,18 @@ class Moodle:
     host : str
     port : int
     username, password : str
+    secure : bool
+        Whether to use HTTPS.
+    path : str
+        What a gateway wants before the endpoints, for instance ``/production``.
     """
 
     host: str
     port: int
     username: str
     password: str
+    secure: bool = False
+    path: str = ""
 
     def get(self, endpoint: str, **fields: str) -> bytes:
         """Send parameters in the query string and return the answer's body.
@@ -63,11 +70,12 @@ class Moodle:
     def _send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> bytes:
         credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         # a new connection for each request, as Moodle makes it
-        connection = http.client.HTTPConnection(self.host, self.port)
+        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
+        connection = kind(self.host, self.port, timeout=_SECONDS)
         try:
             connection.request(
                 method,
-                target,
+                self.path + target,
                 body,
                 headers
                 | {
@@ -80,7 +88,9 @@ class Moodle:
         finally:
             connection.close()
         if answer.status != 200:
-            raise Refused(f"Server error HTTP status code {answer.status}: {content.decode()}")
+            raise Refused(
+                f"Server error HTTP status code {answer.status}: {content.decode(errors='replace')}"
+            )
         return content
 
 

@@ -24,14 +24,9 @@ def run(host: str, port: int) -> int:
         When the environment's settings cannot be used or the address is taken.
     """
     settings = Settings.from_environ()
-    if settings.users:
-        print(f"Users are those of {users.VARIABLE}.")
-        username, password = "a user's name", "and the password"
-    else:
-        username = _USERNAME
-        password = _password(settings.directory / "make-serve-user.json")
-        entry = f"{username}:{password}"
-        settings = dataclasses.replace(settings, users=Users.parse(entry))
+    username, password = local_user(settings)
+    if not settings.users:
+        settings = dataclasses.replace(settings, users=Users.parse(f"{username}:{password}"))
     print(
         "In Moodle, under Site administration > Plugins > Machine learning backends > Python "
         "machine learning backend:\n"
@@ -46,6 +41,14 @@ def run(host: str, port: int) -> int:
         flush=True,
     )
     return command.serve_until_interrupted(settings, host, port)
+
+
+def local_user(settings: Settings) -> tuple[str, str]:
+    """Return what to sign in with: where the settings have no users, one that is made for it."""
+    if settings.users:
+        print(f"Users are those of {users.VARIABLE}.")
+        return "a user's name", "and the password"
+    return _USERNAME, _password(settings.directory / "make-serve-user.json")
 
 
 def _password(file: Path) -> str:

@@ -12,21 +12,7 @@ fail() {
     exit 1
 }
 
-# Prints the interpreter itself: what we find may be a link, a shim or another virtual environment.
-# Exit status 3: it would do if it had ensurepip, which Debian packs apart.
-examine='
-import sys
-if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-    sys.exit("it is Python %d.%d, and 3.11 to 3.14 is needed" % sys.version_info[:2])
-try:
-    import ctypes, importlib.util, sqlite3, ssl, sysconfig, venv, zlib
-except ImportError as error:
-    sys.exit("it was built without a part that is needed: %s" % error)
-if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
-    sys.exit("it is not the usual CPython, for which the packages are made")
-print(sys._base_executable)
-sys.exit(0 if importlib.util.find_spec("ensurepip") else 3)
-'
+. infra/find_python.sh
 
 identity() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.base_prefix)' 2>/dev/null
@@ -35,7 +21,7 @@ identity() {
 fingerprint() {
     pwd -P # a virtual environment cannot be moved
     identity .venv/bin/python
-    cksum infra/setup.sh requirements.txt requirements-dev.txt
+    cksum infra/setup.sh infra/find_python.sh requirements.txt requirements-dev.txt
 }
 
 is_done() {
@@ -43,44 +29,10 @@ is_done() {
     [ -z "${PYTHON:-}" ] || [ "$(identity "$PYTHON")" = "$(identity .venv/bin/python)" ]
 }
 
-on_path() (
-    set -f
-    IFS=:
-    for folder in $PATH; do
-        [ ! -x "$folder/$1" ] || echo "$folder/$1"
-    done
-)
-
-# 3.13 first, on which the project is developed. Behind a pyenv shim that refuses there may well be
-# an interpreter that works, so pyenv's own folder is searched too.
-candidates() {
-    pyenv=${PYENV_ROOT:-$(pyenv root 2>/dev/null || echo "${HOME:-}/.pyenv")}
-    for version in 3.13 3.12 3.14 3.11; do
-        on_path "python$version"
-        for found in "$pyenv/versions/$version".*/bin/python; do
-            echo "$found"
-        done
-        uv python find --system --no-python-downloads "$version" 2>/dev/null || true
-    done
-    on_path python3
-    on_path python
-}
-
-# Sets $python, or else $incomplete, an interpreter that lacks nothing but ensurepip.
-find_python() {
-    python='' incomplete=''
-    while read -r candidate; do
-        status=0
-        found=$("$candidate" -c "$examine" 2>/dev/null) || status=$?
-        case $status in
-        0)
-            python=$found
-            break
-            ;;
-        3) incomplete=${incomplete:-$found} ;;
-        esac
-    done <<EOF
-${PYTHON:-$(candidates)}
+# 3.13 first, on which the project is developed.
+choose_python() {
+    find_python <<EOF
+${PYTHON:-$(candidates 3.13 3.12 3.14 3.11; on_path python3; on_path python)}
 EOF
 }
 
@@ -106,13 +58,13 @@ if is_done; then
     exit
 fi
 
-find_python
+choose_python
 if [ -z "$python" ] && [ -n "$incomplete" ]; then
     packages="python$(identity "$incomplete" | cut -d ' ' -f 1)-venv libgomp1"
     # shellcheck disable=SC2086 # two words
     apt_install $packages ||
         fail "$incomplete cannot make a virtual environment yet: type 'sudo apt-get install $packages', then try again."
-    find_python
+    choose_python
 fi
 if [ -z "$python" ] && [ -n "${PYTHON:-}" ]; then
     reason=$("$PYTHON" -c "$examine" 2>&1 | head -n 1)
@@ -127,7 +79,7 @@ rm -rf .venv
 "$python" -m venv .venv
 say "installing the locked packages, which takes a minute or two the first time"
 if ! .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
-    --require-hashes --only-binary=:all: -r requirements.txt -r requirements-dev.txt \
+    --require-hashes --no-deps --only-binary=:all: -r requirements.txt -r requirements-dev.txt \
     >.venv/pip.log 2>&1; then
     tail -n 3 .venv/pip.log >&2
     fail "The packages could not be installed (all that pip said is in .venv/pip.log): check the connection to the package index, then try again."

@@ -1,8 +1,8 @@
 """What several folders of tests share: moto's S3, in process or over HTTP, and stores to test."""
 
-import functools
 import threading
 import uuid
+from contextlib import contextmanager
 
 import pytest
 from botocore.loaders import create_loader
@@ -24,6 +24,10 @@ AWS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--aws", action="store_true", help="also run what needs an AWS account")
+
+
 @pytest.fixture(scope="session")
 def aws_variables():
     """What a process needs in its environment to use moto's S3."""
@@ -41,9 +45,16 @@ def aws(monkeypatch):
 
 @pytest.fixture(scope="session")
 def fast_clients():
-    """Let boto3 read its description of S3 once, not for every store of every test."""
+    """Let boto3 read its descriptions of services once, not for every client of every test."""
+    read = {}
+
+    def create_fast_loader(*arguments):
+        loader = create_loader(*arguments)  # of its own, as the store changes its loader
+        loader._cache = read
+        return loader
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        patch.setattr("botocore.session.create_loader", create_fast_loader)
         yield
 
 
@@ -82,17 +93,26 @@ class QuietHandler(werkzeug_app.MotoRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def s3_server():
-    """The address of a moto server, which answers one request at a time."""
-    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+@contextmanager
+def serve_forever(app):
+    """Serve a WSGI application, one request at a time, and give its address."""
     server = make_server("127.0.0.1", 0, app, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """The address of a moto server."""
+    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    with serve_forever(app) as address:
+        yield address
 
 
 @pytest.fixture(params=["s3", "directory"])

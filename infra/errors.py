@@ -1,0 +1,190 @@
+"""What can go wrong with a command that uses AWS: each error says what happened and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CommandFailed(Exception):
+    """A command cannot go on.
+
+    Parameters
+    ----------
+    **facts : object
+        What the placeholders of `sentence` stand for.
+
+    Attributes
+    ----------
+    sentence : str
+        What the user reads.
+    """
+
+    sentence: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.sentence.format(**facts))
+
+
+# credentials and region ---------------------------------------------------------------------------
+
+
+class NoCredentials(CommandFailed):
+    sentence = (
+        "No AWS access key was found. Make one as docs/deploy.md shows, then type 'export "
+        "AWS_ACCESS_KEY_ID=...' and 'export AWS_SECRET_ACCESS_KEY=...', and try again."
+    )
+
+
+class UnknownProfile(CommandFailed):
+    sentence = (
+        'AWS_PROFILE names the profile "{profile}", which is not in ~/.aws/config or '
+        "~/.aws/credentials. Correct it, or type 'unset AWS_PROFILE'."
+    )
+
+
+class CredentialsExpired(CommandFailed):
+    sentence = (
+        "The AWS credentials have expired. Get new ones where you got these (with AWS SSO: 'aws "
+        "sso login'), then run the same command again: it goes on where it stopped."
+    )
+
+
+class CredentialsWrong(CommandFailed):
+    sentence = (
+        "AWS does not accept this access key in the region {region}. Check that both of its parts "
+        "were copied whole, that it was not deleted or deactivated, and that this machine's clock "
+        "is right. Some regions must also be enabled first, in the AWS console under Account."
+    )
+
+
+class RegionMissing(CommandFailed):
+    sentence = (
+        "No AWS region was chosen: add --region, for instance --region eu-central-1 (Frankfurt), "
+        "or type 'export AWS_DEFAULT_REGION=eu-central-1'. The students' data stays in that region."
+    )
+
+
+class RegionUnknown(CommandFailed):
+    sentence = (
+        'There is no AWS region "{region}" that has Lambda. Choose one of: {known}. Others, such '
+        "as those in China, are accounts of another kind, which this command does not know."
+    )
+
+
+class Denied(CommandFailed):
+    sentence = (
+        "AWS refused this: {reason}\nThe person whose access key this is needs the rights that "
+        "'python -m infra policy' prints: attach them to the user in the AWS console under IAM, "
+        "then run the same command again."
+    )
+
+
+class AccountNotReady(CommandFailed):
+    sentence = (
+        "AWS has not activated this account yet: {reason}\nCheck in the AWS console under Billing "
+        "that a payment method is there. Activation can take a day; then run the same command "
+        "again."
+    )
+
+
+class Unreachable(CommandFailed):
+    sentence = (
+        "AWS could not be reached: {reason} Check this machine's connection (and AWS_ENDPOINT_URL, "
+        "where it is set), then run the same command again."
+    )
+
+
+class AwsFault(CommandFailed):
+    sentence = (
+        "AWS answered: {reason} Run the same command again in some minutes; if it says so again, "
+        "the words in brackets are what to search for."
+    )
+
+
+# the stack ----------------------------------------------------------------------------------------
+
+
+class StackFailed(CommandFailed):
+    sentence = (
+        'The stack "{stack}" could not be changed, and AWS took back what it had begun. The '
+        "reasons it gives:\n{reasons}"
+    )
+
+
+class StackStuck(CommandFailed):
+    sentence = (
+        'The stack "{stack}" is in the state {status}, out of which AWS lets only a person help '
+        "it: open CloudFormation in the AWS console, choose the stack, and choose Stack actions > "
+        "Continue update rollback (or Delete). Then run the same command again."
+    )
+
+
+# the function and its users -----------------------------------------------------------------------
+
+
+class NotDeployed(CommandFailed):
+    sentence = (
+        "There is no function in the region {region} of this account. Run 'python -m infra up' "
+        "first, or choose the region in which you did with --region."
+    )
+
+
+class EnvironmentHidden(CommandFailed):
+    sentence = (
+        "AWS does not show the function's environment: {reason} Its users cannot be changed "
+        "without that. The key with which it is encrypted must let you decrypt."
+    )
+
+
+class EnvironmentFull(CommandFailed):
+    sentence = (
+        "There is no room for another user: AWS Lambda takes 4 KB of environment, about thirty "
+        "users, and this would be {size} bytes. Remove a user first, or let sites share one."
+    )
+
+
+class Busy(CommandFailed):
+    sentence = (
+        "Someone else keeps changing the function at this moment, or an update of it does not end. "
+        "Nothing was changed; try again in some minutes."
+    )
+
+
+class BadUserName(CommandFailed):
+    sentence = "{reason}"
+
+
+class UserExists(CommandFailed):
+    sentence = (
+        "There is a user {name} already: 'python -m infra users password {name}' gives it a new "
+        "password."
+    )
+
+
+class NoSuchUser(CommandFailed):
+    sentence = "There is no user {name}. There are: {known}."
+
+
+# other programs and answers -----------------------------------------------------------------------
+
+
+class ToolMissing(CommandFailed):
+    sentence = "The program {program} is not there: type 'make setup', then try again."
+
+
+class ToolFailed(CommandFailed):
+    sentence = "'{command}' failed (exit status {status}); what it printed above says why."
+
+
+class SettingsUnreadable(CommandFailed):
+    sentence = (
+        "{file} cannot be used: {reason}. Type 'git checkout {file}' to get it back as it was, "
+        "then run the same command again."
+    )
+
+
+class SmokeFailed(CommandFailed):
+    sentence = (
+        "The deployed server does not work yet at {address}: {reason}\nWait a minute and try "
+        "'python -m infra smoke'; 'python -m infra status' shows the function's last errors."
+    )

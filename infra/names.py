@@ -1,0 +1,68 @@
+"""What everything on AWS is called, derived from the account and the region: nothing is looked up.
+
+The same names are used each time, which is what makes every command safe to run again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROJECT = "moodle-mlbackend"
+STAGE = "production"
+FUNCTION = f"{PROJECT}-{STAGE}"  # as Zappa makes it of project_name and stage
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names in one region of one account.
+
+    Parameters
+    ----------
+    account : str
+        The account's twelve digits.
+    region : str
+        For instance ``eu-central-1``.
+    """
+
+    account: str
+    region: str
+
+    stack = PROJECT
+    api_stack = FUNCTION  # Zappa's own stack, which holds the API Gateway
+    function = FUNCTION
+    log_group = f"/aws/lambda/{FUNCTION}"
+    topic = f"{PROJECT}-alarms"
+    alarm = f"{PROJECT}-errors"
+
+    @property
+    def models(self) -> str:
+        """The bucket that keeps the models; with the account's number, as no two may be alike."""
+        return f"{PROJECT}-{self.account}-{self.region}"
+
+    @property
+    def uploads(self) -> str:
+        """The bucket through which Zappa hands the code to Lambda."""
+        return f"{self.models}-zappa"
+
+    @property
+    def role(self) -> str:
+        """The function's role; with the region, as roles are known in all of them."""
+        return f"{PROJECT}-{self.region}"
+
+    @property
+    def budget(self) -> str:
+        """The budget; with the region, as budgets are known in all of them."""
+        return f"{PROJECT}-{self.region}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this region of this account."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this account that is known in all regions."""
+        return f"arn:aws:{service}::{self.account}:{resource}"
+
+
+def bucket_arn(bucket: str, objects: str = "") -> str:
+    """Return the ARN of a bucket, or of objects in it."""
+    return f"arn:aws:s3:::{bucket}" + (f"/{objects}" if objects else "")

@@ -1,0 +1,199 @@
+"""AWS to test with: moto's account, what Zappa would make in it, and a record of what was asked."""
+
+import json
+import shutil
+import threading
+import zipfile
+from io import BytesIO
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+from werkzeug.serving import make_server
+
+from handler.app import create_app
+from handler.settings import Settings
+from infra import function, smoke, stack, zappa_settings
+from infra.account import sign_in
+from infra.client import Moodle
+from infra.names import Names
+from infra.tools import Tools
+from tests import moto_gaps
+from tests.conftest import QuietHandler
+
+REGION = "eu-central-1"
+
+
+@pytest.fixture
+def names():
+    return Names("123456789012", REGION)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Every call that any client of boto3 makes: service, operation, parameters."""
+    made = []
+    call = BaseClient._make_api_call
+
+    def recorded(client, operation, parameters):
+        made.append((client.meta.service_model.service_name, operation, parameters))
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return made
+
+
+@pytest.fixture
+def settings_file(tmp_path, monkeypatch):
+    """A copy of zappa_settings.json that tests may change, without an account's names."""
+    copy = tmp_path / "zappa_settings.json"
+    shutil.copy(zappa_settings.FILE, copy)
+    monkeypatch.setattr(zappa_settings, "FILE", copy)
+    zappa_settings.clear()
+    return copy
+
+
+@pytest.fixture
+def mock_account(aws, fast_clients, settings_file, monkeypatch):
+    """moto in place of AWS, without waiting."""
+    for module in (function, smoke):
+        monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(stack, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(smoke, "_SAMPLES", 12)  # trains in a moment
+    moto_gaps.know_revisions(monkeypatch)
+    moto_gaps.take_over_buckets(monkeypatch)
+    moto_gaps.allow_change_sets_without_changes(monkeypatch)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def account(mock_account):
+    return sign_in(REGION)
+
+
+class FakeTools:
+    """Stands in for make and Zappa: keeps their commands, and makes on AWS what Zappa makes.
+
+    Parameters
+    ----------
+    names : Names
+    """
+
+    def __init__(self, names):
+        self.names = names
+        self.commands = []
+        self.broken = {}
+
+    def __call__(self, command, environ):
+        assert environ["AWS_DEFAULT_REGION"] == self.names.region
+        words = [command[0].rpartition("/")[2], *command[1:]]
+        self.commands.append(" ".join(words))
+        work = getattr(self, words[1].replace("-", "_"), None)
+        if words[0] == "zappa":
+            work(self.broken.get(words[1], lambda part: None))
+        elif words[1] in self.broken:
+            self.broken[words[1]]("it")
+
+    @property
+    def settings(self):
+        return json.loads(zappa_settings.FILE.read_text())["production"]
+
+    def client(self, service):
+        return boto3.client(service, self.settings["aws_region"])
+
+    def deploy(self, before):
+        settings = self.settings
+        assert settings["manage_roles"] is False
+        code = BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("handler/aws.py", "")
+        self.client("s3").put_object(
+            Bucket=settings["s3_bucket"], Key="code.zip", Body=code.getvalue()
+        )
+        before("function")
+        self.client("lambda").create_function(
+            FunctionName=self.names.function,
+            Runtime=settings["runtime"],
+            Role=settings["role_arn"],
+            Handler=settings["lambda_handler"],
+            MemorySize=settings["memory_size"],
+            Code={"S3Bucket": settings["s3_bucket"], "S3Key": "code.zip"},
+            Environment={"Variables": settings["aws_environment_variables"]},
+        )
+        self.client("lambda").create_function_url_config(
+            FunctionName=self.names.function, AuthType="NONE"
+        )
+        before("api")
+        api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": self.names.function}}
+        self.client("cloudformation").create_stack(
+            StackName=self.names.api_stack, TemplateBody=json.dumps({"Resources": {"Api": api}})
+        )
+
+    def update(self, before):
+        before("code")
+        settings = self.settings
+        client = self.client("lambda")
+        found = client.get_function_configuration(FunctionName=self.names.function)
+        kept = found["Environment"]["Variables"]
+        client.update_function_configuration(
+            FunctionName=self.names.function,
+            Environment={"Variables": kept | settings["aws_environment_variables"]},
+        )
+
+    def undeploy(self, before):
+        self.client("cloudformation").delete_stack(StackName=self.names.api_stack)
+        before("function")
+        self.client("lambda").delete_function(FunctionName=self.names.function)
+
+
+@pytest.fixture
+def zappa(names):
+    return FakeTools(names)
+
+
+@pytest.fixture
+def tools(zappa):
+    return Tools(REGION, zappa)
+
+
+@pytest.fixture
+def deployed(account, zappa, names):
+    """An account with a function as Zappa makes it, and nobody as a user."""
+    account.client("iam").create_role(RoleName=names.role, AssumeRolePolicyDocument="{}")
+    account.client("s3").create_bucket(
+        Bucket=names.uploads, CreateBucketConfiguration={"LocationConstraint": names.region}
+    )
+    zappa_settings.fill(names)
+    zappa.deploy(lambda part: None)
+    return account
+
+
+@pytest.fixture
+def deployed_server(account, monkeypatch):
+    """Every address leads to a server that has the environment that the function has just then."""
+    apps = {}
+
+    def answer(environ, start_response):
+        variables = function.environment(account)
+        key = json.dumps(variables)
+        if key not in apps:
+            apps[key] = create_app(Settings.from_environ({"HOME": "/", **variables}))
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/production")
+        return apps[key](environ, start_response)
+
+    server = make_server("127.0.0.1", 0, answer, request_handler=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setattr(
+        function.Address,
+        "moodle",
+        lambda address, name, password: Moodle(
+            "127.0.0.1", server.server_port, name, password, path=address.path
+        ),
+    )
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()

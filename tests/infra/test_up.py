@@ -1,0 +1,335 @@
+"""From an empty account to a working server, from any state in between, and back."""
+
+import re
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from handler.users import VARIABLE
+from infra import down, errors, function, smoke, stack, status, up, users
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Tried to parse AWS..(S3..BucketPolicy|CloudWatch..Alarm|Budgets..Budget)"
+)
+
+
+@pytest.fixture
+def really_bring_up(account, tools, deployed_server):
+    """Run the command, and let its test reach a server."""
+
+    def really_bring_up(email=None, dry_run=False):
+        return up.run(account, email, tools, dry_run)
+
+    return really_bring_up
+
+
+@pytest.fixture
+def bring_up(account, tools, monkeypatch):
+    """Run the command without the test at its end."""
+    monkeypatch.setattr(smoke, "run", lambda account: None)
+
+    def bring_up(email=None, dry_run=False):
+        return up.run(account, email, tools, dry_run)
+
+    return bring_up
+
+
+def password_in(printed):
+    return re.search(r"Password +(\S+)", printed)[1]
+
+
+def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names, capsys):
+    assert really_bring_up() == 0
+    printed = capsys.readouterr().out
+    assert zappa.commands == ["make package", "zappa deploy production"]
+    assert stack.status(account) == "CREATE_COMPLETE"
+    variables = function.environment(account)
+    assert variables["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
+    assert re.fullmatch(r"moodle:sha256:[0-9a-f]{32}:[0-9a-f]{64}", variables[VARIABLE])
+    assert printed.count("/version says 3.0.5") == 2
+    assert printed.count("prediction: ") == 2
+    assert status.stored(account).models == 0, "the test's models are removed"
+    password = password_in(printed)
+    assert len(password) >= 20
+    settings = printed[printed.index("Moodle reaches") :]
+    for address in function.addresses(account):
+        assert f"--name=host --set={address.host}\n" in settings
+    assert "--name=port --set=443/production\n" in settings
+    assert settings.count(f"--name=password --set={password}\n") == 2
+
+
+def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, settings_file, capsys):
+    really_bring_up()
+    printed = capsys.readouterr().out
+    hashed = function.environment(account)[VARIABLE]
+    for text in (settings_file.read_text(), printed):
+        assert "sha256" not in text
+        assert hashed not in text
+    assert password_in(printed) not in settings_file.read_text()
+
+
+def test_again_it_updates_and_keeps_users_and_models(bring_up, account, zappa, names, capsys):
+    bring_up()
+    before = function.environment(account)
+    boto3.client("s3").put_object(Bucket=names.models, Key="models/u/m/d/model.json", Body=b"{}")
+    zappa.commands.clear()
+    capsys.readouterr()
+    assert bring_up() == 0
+    assert "zappa update production" in zappa.commands
+    assert "zappa deploy production" not in zappa.commands
+    assert function.environment(account) == before
+    assert status.stored(account).models == 1
+    printed = capsys.readouterr().out
+    assert "shown this once" not in printed
+    assert "nothing to change" in printed
+    assert "Password      PASSWORD" in printed
+
+
+@pytest.mark.parametrize(
+    ("tool", "part", "again"),
+    [
+        ("package", "it", "zappa deploy production"),
+        ("deploy", "function", "zappa deploy production"),
+        ("deploy", "api", "zappa undeploy production --yes"),
+    ],
+)
+def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
+    bring_up, account, zappa, capsys, tool, part, again
+):
+    def fail(reached):
+        if reached == part:
+            raise errors.ToolFailed(command="it", status=3)
+
+    zappa.broken[tool] = fail
+    with pytest.raises(errors.ToolFailed):
+        bring_up()
+    printed = capsys.readouterr().out
+    assert "It stopped here. What there is now:" in printed
+    assert re.search(r"  Stack +(none|CREATE_COMPLETE)", printed)
+    assert "'python -m infra up' again" in printed
+    zappa.broken.clear()
+    zappa.commands.clear()
+    assert bring_up() == 0
+    assert again in zappa.commands
+    assert len(function.addresses(account)) == 2
+    assert users.names(account) == ["moodle"]
+
+
+def test_a_failed_smoke_test_is_told_and_the_user_stays(
+    really_bring_up, account, monkeypatch, capsys
+):
+    monkeypatch.setattr(function.Address, "moodle", lambda *_: Broken())
+    with pytest.raises(errors.SmokeFailed, match="out of order"):
+        really_bring_up()
+    assert users.names(account) == ["moodle"]
+    assert "Password" in capsys.readouterr().out
+
+
+class Broken:
+    def get(self, *_, **__):
+        raise OSError("out of order")
+
+    post = json = get
+
+
+def test_users_survive_that_a_broken_deployment_is_made_anew(bring_up, account, names):
+    bring_up()
+    users.add(account, "second")
+    before = function.environment(account)[VARIABLE]
+    account.client("cloudformation").delete_stack(StackName=names.api_stack)
+    bring_up()
+    assert function.environment(account)[VARIABLE] == before
+
+
+def test_an_interrupted_run_says_what_there_is(bring_up, zappa, capsys):
+    def interrupt(part):
+        raise KeyboardInterrupt
+
+    zappa.broken["deploy"] = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        bring_up()
+    assert "What there is now" in capsys.readouterr().out
+
+
+def test_a_refusal_by_aws_is_explained(bring_up, account, monkeypatch):
+    refusal = {"Error": {"Code": "AccessDenied", "Message": "You may not iam:CreateRole."}}
+
+    def refuse(*_):
+        raise ClientError(refusal, "CreateChangeSet")
+
+    monkeypatch.setattr(stack, "apply", refuse)
+    with pytest.raises(errors.Denied, match=r"(?s)You may not iam:CreateRole.*infra policy"):
+        bring_up()
+
+
+DRY_RUN = """\
+AWS account 123456789012, region eu-central-1.
+Nothing is changed now. Without --dry-run this would be done:
+1. Build the code for AWS Lambda and check it (make package)
+2. Make the stack "moodle-mlbackend": the buckets moodle-mlbackend-123456789012-eu-central-1 and \
+moodle-mlbackend-123456789012-eu-central-1-zappa, the role moodle-mlbackend-eu-central-1, a log \
+that is kept for 30 days, and alarms on errors and on more than 5 USD a month to me@site.example
+3. Write these names into zappa_settings.json
+4. Make the function moodle-mlbackend-production and its addresses (zappa deploy production)
+5. Make the user "moodle" with a random password, which is shown once
+6. Test each address with a small training and prediction
+7. Print what to enter in Moodle
+"""
+
+
+def changes(calls):
+    reading = ("Describe", "Get", "List", "Head", "Filter")
+    return [operation for _, operation, _ in calls if not operation.startswith(reading)]
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(bring_up, zappa, calls, capsys):
+    assert bring_up("me@site.example", dry_run=True) == 0
+    assert capsys.readouterr().out == DRY_RUN
+    assert not changes(calls)
+    assert not zappa.commands
+
+
+def test_a_dry_run_knows_what_is_there(bring_up, calls, capsys):
+    bring_up()
+    capsys.readouterr()
+    calls.clear()
+    bring_up(dry_run=True)
+    printed = capsys.readouterr().out
+    assert 'Bring up to date the stack "moodle-mlbackend"' in printed
+    assert "(zappa update production)" in printed
+    assert "Keep the users as they are" in printed
+    assert not changes(calls)
+
+
+def test_an_address_for_alarms_is_remembered(bring_up, account, names):
+    def email():
+        (found,) = account.client("cloudformation").describe_stacks(StackName=names.stack)["Stacks"]
+        return found["Parameters"][0]["ParameterValue"]
+
+    bring_up("me@site.example")
+    bring_up()
+    assert email() == "me@site.example"
+    bring_up("")
+    assert email() == ""
+
+
+# down ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def take_down(account, tools):
+    def take_down(models_too=False, dry_run=False, answer="yes"):
+        return down.run(account, tools, models_too, dry_run, lambda question: answer)
+
+    return take_down
+
+
+@pytest.fixture
+def with_models(bring_up, names):
+    bring_up()
+    client = boto3.client("s3")
+    client.put_bucket_versioning(
+        Bucket=names.models, VersioningConfiguration={"Status": "Enabled"}
+    )  # which moto does not take from the template
+    for _ in range(2):
+        client.put_object(Bucket=names.models, Key="models/u/m/d/model.json", Body=b"{}")
+    client.delete_object(Bucket=names.models, Key="models/u/m/d/model.json")
+    client.put_object(Bucket=names.models, Key="models/u/n/d/model.json", Body=b"{}")
+
+
+def buckets():
+    return [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+
+
+def test_down_removes_all_but_the_models(
+    with_models, take_down, account, zappa, names, settings_file, capsys
+):
+    assert take_down() == 0
+    assert "zappa undeploy production --yes" in zappa.commands
+    assert stack.status(account) is None
+    assert function.configuration(account) is None
+    assert buckets() == [names.models]
+    assert "remains with 1 model, 0.0 MB, which costs less than 0.01 USD" in capsys.readouterr().out
+    assert names.account not in settings_file.read_text()
+
+
+def test_up_takes_the_models_of_an_earlier_installation_into_use_again(
+    with_models, take_down, bring_up, account
+):
+    take_down()
+    assert bring_up() == 0
+    assert status.stored(account).models == 1
+
+
+def test_down_with_models_leaves_nothing(with_models, take_down, capsys):
+    assert take_down(models_too=True, answer="delete the models") == 0
+    assert buckets() == []
+    assert "nothing costs anything" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("models_too", "answer"), [(False, "n"), (False, ""), (True, "yes")])
+def test_down_does_nothing_without_a_clear_yes(with_models, take_down, calls, models_too, answer):
+    calls.clear()
+    assert take_down(models_too=models_too, answer=answer) == 1
+    assert not changes(calls)
+
+
+def test_down_dry_says_what_would_be_done(with_models, take_down, calls, capsys):
+    capsys.readouterr()
+    calls.clear()
+    assert take_down(models_too=True, dry_run=True) == 0
+    assert capsys.readouterr().out == DOWN_DRY_RUN
+    assert not changes(calls)
+
+
+DOWN_DRY_RUN = """\
+AWS account 123456789012, region eu-central-1.
+Nothing is changed now. Without --dry-run this would be done:
+1. Delete the function moodle-mlbackend-production, its users and its addresses (zappa undeploy \
+production)
+2. Empty the bucket moodle-mlbackend-123456789012-eu-central-1-zappa, through which code was \
+uploaded
+3. Delete the stack "moodle-mlbackend": the role, the log and the alarms; the models stay
+4. Delete the bucket moodle-mlbackend-123456789012-eu-central-1 and every model in it (1 model, \
+0.0 MB), for good
+"""
+
+
+def test_down_goes_on_where_it_stopped(with_models, take_down, zappa, account, capsys):
+    def fail(part):
+        raise errors.ToolFailed(command="zappa", status=1)
+
+    zappa.broken["undeploy"] = fail
+    with pytest.raises(errors.ToolFailed):
+        take_down()
+    printed = capsys.readouterr().out
+    assert "What there is now" in printed
+    assert "'python -m infra down' again" in printed
+    zappa.broken.clear()
+    assert take_down() == 0
+    assert take_down() == 0
+    assert stack.status(account) is None
+
+
+def test_down_removes_what_is_left_where_the_function_was_deleted_by_hand(
+    bring_up, take_down, account, names
+):
+    bring_up()
+    account.client("lambda").delete_function(FunctionName=names.function)
+    assert take_down() == 0
+    assert stack.status(account, names.api_stack) is None
+
+
+def test_down_in_an_empty_account(take_down, capsys):
+    assert take_down() == 0
+    assert "There is nothing to remove." in capsys.readouterr().out
+
+
+def test_the_settings_file_is_the_same_after_up_and_down(bring_up, take_down, settings_file):
+    """So that git has nothing to show."""
+    before = settings_file.read_bytes()
+    bring_up()
+    assert settings_file.read_bytes() != before
+    take_down()
+    assert settings_file.read_bytes() == before
