@@ -42,8 +42,11 @@ _RARE_CLASS_PENALTY = 0.06  # C of the linear model that then stands alone
 _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
 _SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
 _SMALLEST = 1e-6  # as probabilities of the classifier
-_EQUAL_SAMPLES = 1.0  # held-out samples that each part is worth before it is tried
-_PRIOR_SAMPLES = 3.0  # the same of an imported model, as long as it may be as good as the rest
+# Held-out samples that a part is worth before it is tried. An imported model is worth more than
+# what was learned here, as long as it may be as good.
+_EQUAL_SAMPLES = 1.0
+_PRIOR_SAMPLES = 3.0
+_SAMPLES_BESIDE_PRIOR = 0.2
 _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
@@ -325,7 +328,7 @@ class Task:
         ]
         if test.log_prior is not None:
             yield ("prior", None), np.exp(test.log_prior)[here, test.y]
-            whole += [(f"local {name}", setting) for name, setting in whole if name == "linear"]
+            whole += [(f"local {name}", setting) for name, setting in whole]
             boosted += [(f"local {name}", boosting) for name, boosting in boosted]
         for name, setting in whole:
             if is_open(name, setting):
@@ -534,8 +537,9 @@ class _Trials:
         likelihoods = np.exp(
             np.stack([np.concatenate(self._logs[name, best[name]]) for name in names], axis=1)
         )
-        pseudo = np.full(len(names), _EQUAL_SAMPLES)
-        if "prior" in best and self._is_credible(best):
+        has_prior = "prior" in best
+        pseudo = np.full(len(names), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
+        if has_prior and self._is_credible(best):
             pseudo[names.index("prior")] = _PRIOR_SAMPLES
         shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
         kept = shares >= _SMALLEST_WEIGHT

@@ -251,6 +251,7 @@ def _report(examples: Examples, predicted: Floats, held: Counts) -> dict[str, An
     for p, counts in zip(predicted, held, strict=True):
         np.add.at(confusion, (code, p.argmax(axis=1)), counts)
     majority = int(share.argmax())
+    auc = [] if len(classes) == 2 else _one_vs_rest(predicted, code, held)
     return {
         "samples": int(examples.counts.sum()),
         "distinct_samples": len(examples.counts),
@@ -260,6 +261,8 @@ def _report(examples: Examples, predicted: Floats, held: Counts) -> dict[str, An
         "classes": [
             {"class": value, "samples": size} for value, size in zip(classes, sizes, strict=True)
         ],
+        # of several classes: the AUC of each against the others, None where it is not defined
+        "auc_one_vs_rest": auc,
         "tested_samples": int(total),
         "confusion_matrix": confusion.tolist(),
         "calibration": [
@@ -274,6 +277,23 @@ def _report(examples: Examples, predicted: Floats, held: Counts) -> dict[str, An
             "log_loss": float(-(share * np.log(np.clip(share, _SMALLEST, 1))).sum()),
         },
     }
+
+
+def _one_vs_rest(predicted: Floats, code: NDArray[np.intp], held: Counts) -> list[float | None]:
+    """Return the mean over the iterations of each class's AUC against all others."""
+    from sklearn.metrics import roc_auc_score
+
+    means: list[float | None] = []
+    for i in range(predicted.shape[2]):
+        values = []
+        for p, counts in zip(predicted, held, strict=True):
+            is_class, tested = code == i, counts > 0
+            if 0 < is_class[tested].sum() < tested.sum():
+                values.append(
+                    roc_auc_score(is_class[tested], p[tested, i], sample_weight=counts[tested])
+                )
+        means.append(float(np.mean(values)) if values else None)
+    return means
 
 
 def _calibration(

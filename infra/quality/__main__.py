@@ -46,12 +46,15 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
         print(f"\n{report.verdicts_text(verdicts)}\n")
     if "refinement" in options.parts and OURS in options.learners:
         cache = options.cache / "refinement.jsonl"
-        refinement.measure(cache, refinement.QUICK_REPEATS if options.quick else refinement.REPEATS)
+        if not options.as_measured:
+            repeats = refinement.QUICK_REPEATS if options.quick else refinement.REPEATS
+            refinement.measure(cache, repeats)
         refinements = refinement.results(cache)
         print(f"\n{report.refinement_text(refinements)}\n")
     if "sample" in options.parts and OURS in options.learners:
         cache = options.cache / "sample.jsonl"
-        sample.measure(cache, sample.QUICK_REPEATS if options.quick else sample.REPEATS)
+        if not options.as_measured:
+            sample.measure(cache, sample.QUICK_REPEATS if options.quick else sample.REPEATS)
         samplings = sample.results(cache)
         print(f"\n{report.sample_text(samplings)}\n")
     if options.report:
@@ -78,12 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=1, help="processes, each on one core")
     add("--quick", action="store_true", help="a few splits of the small datasets")
     add("--cache", type=Path, default=Path(".bench"), help="where what was measured is kept")
+    add("--as-measured", action="store_true", help="measure nothing more: tell of what there is")
     add("--report", type=Path, metavar="FOLDER", help="write the page and the figure there")
     return parser
 
 
 def _datasets(options: argparse.Namespace) -> dict[str, list[Cell]]:
-    """Measure what is missing, and return what there is by dataset."""
+    """Measure what is missing, unless told not to, and return what there is by dataset."""
     available = at_hand()
     absent = [name for name in options.only if name not in available]
     if absent:
@@ -95,7 +99,8 @@ def _datasets(options: argparse.Namespace) -> dict[str, list[Cell]]:
     ]
     repeats = options.repeats or (_QUICK_REPEATS if options.quick else None)
     cache = options.cache / "quality.jsonl"
-    cells.run(cells.jobs(cache, names, options.learners, repeats), options.jobs)
+    if not options.as_measured:
+        cells.run(cells.jobs(cache, names, options.learners, repeats), options.jobs)
     return cells.by_dataset(cache, names, options.learners)
 
 

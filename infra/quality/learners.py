@@ -184,14 +184,17 @@ LEARNERS: dict[str, Learner] = {
 }
 
 
+# sources of the ML core that do not change how it learns from a dataset
+_NOT_LEARNING = ("evaluation.py", "explanation.py", "prediction.py", "synthetic.py")
+
+
 def fingerprint(name: str, n_rows: int) -> str:
     """Return a digest of all that decides how a learner learns from so many rows."""
     learner = LEARNERS[name]
     parts = [repr(learner.grid(n_rows)), inspect.getsource(learner.make)]
     if name == OURS:
         folder = Path(mlcore.__file__).parent
-        # what a course is like does not change how one learns from it
-        sources = (path for path in folder.glob("*.py") if path.name != "synthetic.py")
+        sources = (path for path in folder.glob("*.py") if path.name not in _NOT_LEARNING)
         parts += [path.read_text() for path in sorted(sources)]
     if name == EXISTING:
         parts.append(inspect.getsource(inspect.getmodule(ExistingBackend) or ExistingBackend))

@@ -102,6 +102,16 @@ def sample_text(samplings: Sequence[Sampling]) -> str:
     return table(head, rows)
 
 
+def _gaps(cells: Mapping[str, Sequence[Cell]]) -> str:
+    """Say which learners were not measured on which dataset."""
+    gaps = []
+    for name, of_dataset in cells.items():
+        absent = LEARNERS.keys() - {cell["learner"] for cell in of_dataset}
+        if absent:
+            gaps.append(f"{name} without {', '.join(sorted(absent))}")
+    return f" ({'; '.join(gaps)})" if gaps else ""
+
+
 def page(
     cells: Mapping[str, Sequence[Cell]],
     verdicts: Sequence[Verdict],
@@ -121,7 +131,7 @@ Made on {datetime.now(UTC):%d %B %Y} by
     make bench-quality ARGS="{shlex.join(arguments)}"
 
 with Python {platform.python_version()}, {versions}; each fit on one core. All figures are as
-measured, on {len(cells)} of the benchmark's {len(DATASETS)} datasets.
+measured, on {len(cells)} of the benchmark's {len(DATASETS)} datasets{_gaps(cells)}.
 
 ![Ours and its peers, relative to the best peer on each dataset]({FIGURE})
 

@@ -161,6 +161,21 @@ def test_the_recipe_is_chosen_once(monkeypatch):
     assert len(chosen) == 1
 
 
+def test_of_several_classes_each_has_an_auc_against_the_others():
+    dataset = make_scored(300, n_classes=3)
+    report = evaluate(replace(dataset, classes=(0, 1, 2)), 5, make_scorer(3)).report
+    expected = metrics.roc_auc_score(
+        dataset.y, make_scorer(3).predict_proba(dataset.X), multi_class="ovr"
+    )
+    assert np.mean(report["auc_one_vs_rest"]) == pytest.approx(expected, abs=0.05)
+    assert evaluate(COURSE, 1).report["auc_one_vs_rest"] == []
+
+
+def test_a_class_without_a_sample_has_no_auc():
+    dataset = replace(make_obvious(40), classes=(-9, 0, 1))
+    assert evaluate(dataset, 2).report["auc_one_vs_rest"] == [None, 1, 1]
+
+
 # time --------------------------------------------------------------------------------------------
 
 
