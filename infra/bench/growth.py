@@ -68,6 +68,8 @@ def _plot(rows: Sequence[dict[str, Any]], file: Path) -> None:
             axes.loglog(*zip(*points, strict=True), marker="o", label=title)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.yaxis.set_major_formatter("{x:,g}")
+        if value == "peak":  # spans little more than one power of ten
+            axes.yaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:g}"[0] in "235" else "")
         axes.set_xlabel(f"rows of {_FEATURES} features")
         axes.set_ylabel(label)
         axes.grid(which="both", alpha=0.3)
