@@ -179,6 +179,8 @@ def test_ctrl_c_while_it_starts_ends_it_cleanly(run, monkeypatch):
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT], ids=lambda by: by.name)
 def test_sigterm_and_ctrl_c_end_it_cleanly(running, by):
+    if signal.getsignal(by) is signal.SIG_IGN:
+        pytest.skip(f"a shell in the background made these tests ignore {by.name}")
     with running() as server:
         assert server.moodle.version().text == "3.0.5"
         assert server.stop(by) == (0, "Stopped.\n")
