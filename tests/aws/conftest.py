@@ -11,7 +11,7 @@ import threading
 import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from mlcore.synthetic import Course
 from tests import moto_gaps
 from tests.aws.command import PORTS
 from tests.conftest import AWS, serve_forever
-from tests.handler.conftest import USERS, Answer, Moodle
+from tests.handler.conftest import USERS, Moodle, exchange
 
 REGION = AWS["AWS_DEFAULT_REGION"]
 NAME = "moodle-mlbackend-production"
@@ -270,15 +270,7 @@ class Door:
 
     @property
     def moodle(self):
-        return Moodle(self._exchange, prefix=self.prefix)
-
-    def _exchange(self, method, target, headers, body):
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, target, body, headers)
-        answer = connection.getresponse()
-        answer = Answer(answer.status, answer.headers, answer.read())
-        connection.close()
-        return answer
+        return Moodle(partial(exchange, self.port), prefix=self.prefix)
 
 
 @pytest.fixture(scope="session", params=GATEWAYS)

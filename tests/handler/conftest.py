@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -257,6 +258,16 @@ def remote_bucket(s3_server, make_bucket, aws_variables):
 # servers in processes of their own ----------------------------------------------------------------
 
 
+def exchange(port, method, target, headers, body):
+    """Send a request to a server on this machine, and return its answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, target, body, headers)
+    answer = connection.getresponse()
+    answer = Answer(answer.status, answer.headers, answer.read())
+    connection.close()
+    return answer
+
+
 @dataclass
 class Server:
     """A ``python -m handler`` that answers."""
@@ -271,15 +282,7 @@ class Server:
 
     @property
     def moodle(self):
-        def exchange(method, target, headers, body):
-            connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-            connection.request(method, target, body, headers)
-            answer = connection.getresponse()
-            answer = Answer(answer.status, answer.headers, answer.read())
-            connection.close()
-            return answer
-
-        return Moodle(exchange)
+        return Moodle(partial(exchange, self.port))
 
     def stop(self, by=signal.SIGTERM):
         """Stop it, and return its exit status and what it wrote in the end."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlcore import Labelled, read_labelled
 from mlcore.blend import Boosting, Recipe
+from mlcore.parts import Preparation
 from mlcore.synthetic import Course
 
 BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
@@ -39,6 +40,19 @@ def make_labelled(X, y, classes=None):
     y = np.array(y, dtype=np.int64)
     names = tuple(f"x{i}" for i in range(X.shape[1]))
     return Labelled(X, y, classes or tuple(np.unique(y).tolist()), names)
+
+
+def make_preparation(width):
+    """Return a preparation that leaves features as they are; a missing one is 0."""
+    return Preparation(
+        columns=np.arange(width, dtype=np.int32),
+        flags=np.zeros(0, np.int32),
+        fill=np.zeros(width, np.float32),
+        low=np.full(width, -9, np.float32),
+        high=np.full(width, 9, np.float32),
+        mean=np.zeros(width, np.float32),
+        scale=np.ones(width, np.float32),
+    )
 
 
 def make_course(n_samples, n_features=12, seed=1, **options):

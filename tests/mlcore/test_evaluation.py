@@ -13,8 +13,8 @@ from sklearn import metrics
 
 from mlcore import Classifier, blend, errors, evaluate, evaluation
 from mlcore.evaluation import Measures
-from mlcore.parts import Dense, Preparation
-from tests.mlcore.builders import joined, make_course, make_labelled, rows_of
+from mlcore.parts import Dense
+from tests.mlcore.builders import joined, make_course, make_labelled, make_preparation, rows_of
 
 COURSE = make_course(200, minority=0.3, noise=0.5)
 MEASURES = [field.name for field in fields(Measures)]
@@ -23,16 +23,9 @@ MEASURES = [field.name for field in fields(Measures)]
 def make_scorer(n_classes=2):
     """Return a classifier that takes features for scores: log-odds, or one score for each class."""
     width = 1 if n_classes == 2 else n_classes
-    as_it_is = Preparation(
-        columns=np.arange(width, dtype=np.int32),
-        flags=np.zeros(0, np.int32),
-        fill=np.zeros(width, np.float32),
-        low=np.full(width, -9, np.float32),
-        high=np.full(width, 9, np.float32),
-        mean=np.zeros(width, np.float32),
-        scale=np.ones(width, np.float32),
+    part = Dense(
+        make_preparation(width), (np.eye(width, dtype=np.float32),), (np.zeros(width, np.float32),)
     )
-    part = Dense(as_it_is, (np.eye(width, dtype=np.float32),), (np.zeros(width, np.float32),))
     names = tuple(f"x{i}" for i in range(width))
     return Classifier(tuple(range(n_classes)), names, (1.0,), (part,))
 

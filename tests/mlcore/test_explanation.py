@@ -14,8 +14,8 @@ from sklearn.metrics import log_loss
 
 from mlcore import Classifier, Labelled, errors, evaluate, evaluation, explain, explanation
 from mlcore.blend import BlendedClassifier
-from mlcore.parts import Dense, Preparation
-from tests.mlcore.builders import BLEND, make_course, rows_of
+from mlcore.parts import Dense
+from tests.mlcore.builders import BLEND, make_course, make_preparation, rows_of
 
 READ = r"\core\analytics\indicator\read_actions"
 WRITE = r"\core\analytics\indicator\any_write_action_in_course"
@@ -25,16 +25,7 @@ def make_linear(weights, names=None, classes=(0, 1)):
     """Return a classifier whose scores are weighted sums of the features; a missing one is 0."""
     weights = np.array(weights, dtype=np.float32).reshape(len(weights), -1)
     width, outputs = weights.shape
-    as_it_is = Preparation(
-        columns=np.arange(width, dtype=np.int32),
-        flags=np.zeros(0, np.int32),
-        fill=np.zeros(width, np.float32),
-        low=np.full(width, -9, np.float32),
-        high=np.full(width, 9, np.float32),
-        mean=np.zeros(width, np.float32),
-        scale=np.ones(width, np.float32),
-    )
-    part = Dense(as_it_is, (weights,), (np.zeros(outputs, np.float32),))
+    part = Dense(make_preparation(width), (weights,), (np.zeros(outputs, np.float32),))
     return Classifier(classes, names or tuple(f"x{i}" for i in range(width)), (1.0,), (part,))
 
 
