@@ -39,7 +39,7 @@ _SHIFT = np.uint64(48)
 
 @dataclass(frozen=True)
 class Labelled:
-    """Samples whose target is known.
+    r"""Samples whose target is known.
 
     Attributes
     ----------
@@ -51,12 +51,17 @@ class Labelled:
         The target's classes in ascending order, also those without a sample.
     feature_names : tuple of str
         Moodle's names of the columns of `X`; not always distinct.
+    target, time_splitting : str
+        What is predicted and when, as Moodle calls it: ``\core_course\analytics\target\…``;
+        several joined by ``|`` are possible, and "" where the file does not say.
     """
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
     classes: tuple[int, ...]
     feature_names: tuple[str, ...]
+    target: str = ""
+    time_splitting: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,9 @@ def read_labelled(data: bytes) -> Labelled:
         raise errors.BadTarget(
             line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
         )
-    del header.columns[target]
-    return Labelled(X, y.astype(np.int64), classes, feature_names=tuple(header.columns))
+    name = header.columns.pop(target)
+    time_splitting = header.metadata.get("timesplitting", "")
+    return Labelled(X, y.astype(np.int64), classes, tuple(header.columns), name, time_splitting)
 
 
 def read_unlabelled(data: bytes) -> Unlabelled:

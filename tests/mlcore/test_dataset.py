@@ -58,6 +58,8 @@ def test_reads_the_file_that_moodle_writes():
         r"\core\analytics\indicator\any_access_after_end",
         r"\core\analytics\indicator\read_actions",
     )
+    assert labelled.target == r"\core_course\analytics\target\course_dropout"
+    assert labelled.time_splitting == r"\core\analytics\time_splitting\quarters"
 
 
 METADATA = {
@@ -81,7 +83,9 @@ def test_finds_the_values_by_their_names(names):
 
 def test_three_names_are_enough():
     data = b'nfeatures,targetclasses,targettype\n3,"[0,1]",discrete\na,b,c,target\n' + ROWS.encode()
-    np.testing.assert_array_equal(read_labelled(data).X, X)
+    labelled = read_labelled(data)
+    np.testing.assert_array_equal(labelled.X, X)
+    assert (labelled.target, labelled.time_splitting) == ("target", "")
 
 
 @pytest.mark.parametrize(
