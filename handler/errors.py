@@ -127,6 +127,14 @@ class ModelDeleted(AdminError):
     sentence = "The model was deleted while this request was changing it; nothing was stored."
 
 
+class ModelChanged(AdminError):
+    status = 409
+    sentence = (
+        "The model has changed since this page was shown, so nothing was done: load the page again "
+        "and look before you decide."
+    )
+
+
 class ModelIncomplete(AdminError):
     status = 503
     sentence = (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.models import ModelId, encoded
+from handler.modelid import ModelId, decoded, encoded
 from handler.store.interface import is_key
 
 
@@ -84,8 +84,13 @@ def test_names_are_stored_as_they_always_were():
     model = ModelId("moodle_1", "whatever0.1 2", "a/../é-Z")
     folder = "models/moodle_1/whatever0.2E1.202/a.2F.2E.2E.2F.C3.A9-Z"
     assert model.manifest == f"{folder}/model.json"
-    assert model.run("1-a", "classifier.npz") == f"{folder}/runs/1-a/classifier.npz"
-    assert model.evaluation("7.zip") == f"{folder}/evaluations/7.zip"
+    assert model.runs == f"{folder}/runs"
+    assert model.evaluations == f"{folder}/evaluations"
+
+
+@given(NAMES)
+def test_encoded_names_are_read_back(name):
+    assert decoded(encoded(name)) == name
 
 
 @given(NAMES, NAMES, NAMES)
