@@ -42,7 +42,7 @@ def goals() -> Iterator[Goal]:
         yield _goal(f"train {large}", 3, pid, lambda: _train(moodle, "large", many))
     with _server() as (moodle, pid):
         yield _goal("evaluate it ×10", 20, pid, lambda: _evaluate(moodle, many))
-        peak = _peak(pid)
+        peak = process.memory(pid, "VmHWM")
         if peak is None:
             print("The server's memory is not measured: this system does not tell.")
         else:
@@ -98,12 +98,3 @@ def _processor_seconds(pid: int) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak(pid: int) -> int | None:
-    """Return the most memory that a process has used, in bytes, where the system tells."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
