@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,10 +27,10 @@ from infra import server
 from infra.bench import process
 from infra.load import s3
 from infra.load.figures import Figures, Trend
-from infra.load.site import DIRHASH, UNIQUEID, Site
+from infra.load.site import UNIQUEID, Site
 
 _PROGRESS = 10  # seconds
-_WARM = 60  # seconds, in less than which caches still fill
+_LONG = 60  # seconds; less is too short to judge the memory
 _SHOWN = 10  # errors
 
 
@@ -63,21 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> list[int]:
-    """Let a client of each site work, and return the server's memory, second by second."""
-    began = time.monotonic()
+    """Let a client of each site work, and return the server's memory, second by second.
 
-    def client(site: Site) -> None:
-        try:
-            site.train()
-            while time.monotonic() < began + seconds:
-                site.act()
-        except Exception as error:  # whatever it is, it must not be
-            figures.error(f"{site.username}: {type(error).__name__}: {error}")
+    The time begins when each has done everything once, so that nothing is imported any more.
+    """
 
-    clients = [threading.Thread(target=client, args=[site]) for site in sites]
-    for thread in clients:
-        thread.start()
+    def work(site: Site) -> None:
+        while time.monotonic() < began + seconds:
+            site.act()
+
+    for client in _start(sites, figures, Site.warm_up):
+        client.join()
+    print(f"Warm after {figures.n_requests:,} requests, {len(figures.errors)} errors.", flush=True)
+    figures.forget_requests()
     memory = []
+    began = time.monotonic()
+    clients = _start(sites, figures, work)
     for second in range(1, seconds + 1):
         time.sleep(max(0.0, began + second - time.monotonic()))
         memory.append(process.memory(pid) or 0)
@@ -87,21 +88,37 @@ def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> li
                 f"{memory[-1] / process.MB:5.0f} MB",
                 flush=True,
             )
-    for thread in clients:
-        thread.join()
+    for client in clients:
+        client.join()
     return memory
+
+
+def _start(
+    sites: Sequence[Site], figures: Figures, work: Callable[[Site], None]
+) -> list[threading.Thread]:
+    """Let each client do some work, which ends with its first error."""
+
+    def client(site: Site) -> None:
+        try:
+            work(site)
+        except Exception as error:  # whatever it is, it must not be
+            figures.error(f"{site.username}: {type(error).__name__}: {error}")
+
+    clients = [threading.Thread(target=client, args=[site]) for site in sites]
+    for thread in clients:
+        thread.start()
+    return clients
 
 
 def _check_what_was_learned(sites: Iterable[Site], figures: Figures) -> None:
     """See that no training was lost, also where two clients trained a model at once."""
     models = Models(open_store(Settings.from_environ()))
     for site in sites:
-        manifest = models.manifest(ModelId(site.username, UNIQUEID, DIRHASH))
-        kept = manifest.current.n_samples if manifest and manifest.current else 0
-        if kept != site.n_learned:
-            figures.error(
-                f"{site.username}: {site.n_learned} samples were learned, {kept} are kept"
-            )
+        for dirhash, learned in site.learned.items():
+            manifest = models.manifest(ModelId(site.username, UNIQUEID, dirhash))
+            kept = manifest.current.n_samples if manifest and manifest.current else 0
+            if kept != learned:
+                figures.error(f"{site.username}: {learned} samples were learned, {kept} are kept")
 
 
 def _report(figures: Figures, memory: Sequence[int], seconds: int) -> int:
@@ -113,8 +130,8 @@ def _report(figures: Figures, memory: Sequence[int], seconds: int) -> int:
     failed = bool(figures.errors)
     if not all(memory):
         print("The server's memory is not judged: this system does not tell.")
-    elif seconds < _WARM:
-        print(f"The server's memory is not judged in less than {_WARM} seconds.")
+    elif seconds < _LONG:
+        print(f"The server's memory is not judged in less than {_LONG} seconds.")
     else:
         trend = Trend.of(memory)
         print(trend)

@@ -29,6 +29,11 @@ class Figures:
         with self._lock:
             self._seconds[endpoint].append(seconds)
 
+    def forget_requests(self) -> None:
+        """Begin anew, but for the errors."""
+        with self._lock:
+            self._seconds.clear()
+
     def error(self, what: str) -> None:
         """Note what must not be."""
         with self._lock:
@@ -50,7 +55,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Trend:
-    """What became of the memory after the first quarter of the time, in which caches fill.
+    """What becomes of memory after the first quarter of a time, in which caches fill.
 
     Attributes
     ----------

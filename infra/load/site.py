@@ -8,16 +8,17 @@ import random
 import threading
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from infra.client import Moodle
 
 UNIQUEID = "model"
-DIRHASH = "execution"
 
 _FEATURES = 8
 _SAMPLES = 30  # of a file
+_FILES = 5  # that a version of the model learns, so that memory has no reason to grow
 _SHARES = {"predict": 80, "train": 10, "evaluate": 5, "share": 5}  # of what a site does
 
 
@@ -43,15 +44,20 @@ class Site:
 
     def __init__(self, number: int, moodle: Moodle, record: Callable[[str, float], object]) -> None:
         self.username = moodle.username
-        self.n_learned = 0  # samples, as far as the server said so
+        self.learned: Counter[str] = Counter()  # samples by dirhash, as the server confirmed them
         self._moodle = moodle
         self._record = record
         self._classes = (2 * number, 2 * number + 1)
         self._column = number % _FEATURES
         self._random = random.Random(number)  # noqa: S311
         self._lock = threading.Lock()
-        self._n_samples = 0
+        self._n_samples = self._n_files = self._version = 0
         self._runids: set[int] = set()
+
+    def warm_up(self) -> None:
+        """Do everything once."""
+        for name in ("train", *_SHARES):
+            getattr(self, name)()
 
     def act(self) -> None:
         """Do one of the things that sites do.
@@ -66,17 +72,20 @@ class Site:
         getattr(self, name)()
 
     def train(self) -> None:
-        """Learn samples that nobody sent before."""
+        """Learn samples that nobody sent before, now and then for a new version of the model."""
         data, _ = self._file(labelled=True)
-        answer = self._json("training", DIRHASH, dataset=data)
+        with self._lock:
+            version, self._n_files = self._n_files // _FILES, self._n_files + 1
+        answer = self._json("training", _dirhash(version), dataset=data)
         _require(answer == {"status": 0, "info": []}, answer)
         with self._lock:
-            self.n_learned += _SAMPLES
+            self.learned[_dirhash(version)] += _SAMPLES
+            self._version = max(version, self._version)
 
-    def predict(self, dirhash: str = DIRHASH) -> None:
+    def predict(self, dirhash: str | None = None) -> None:
         """Ask for the classes of samples, which their deciding column tells."""
         data, expected = self._file(labelled=False)
-        answer = self._json("prediction", dirhash, dataset=data)
+        answer = self._json("prediction", dirhash or _dirhash(self._version), dataset=data)
         rows = answer.get("predictions", [])
         _require([row[:2] for row in rows] == expected, answer)
         _require(all(0.5 < float(score) <= 1 for _, _, score in rows), answer)
@@ -112,8 +121,9 @@ class Site:
 
     def share(self) -> None:
         """Export the model, import it under another name, and use the copy."""
+        dirhash = _dirhash(self._version)
         model = self._ask(
-            "export", lambda: self._moodle.get("export", uniqueid=UNIQUEID, dirhash=DIRHASH)
+            "export", lambda: self._moodle.get("export", uniqueid=UNIQUEID, dirhash=dirhash)
         )
         answer = self._ask(
             "import",
@@ -159,6 +169,10 @@ class Site:
             f'{_FEATURES},discrete,"[{self._classes[0]},{self._classes[1]}]"',
         ]
         return "\n".join([*head, *(map(",".join, [columns, *lines])), ""]).encode(), expected
+
+
+def _dirhash(version: int) -> str:
+    return f"version-{version}"
 
 
 def _require(right: bool, answer: object) -> None:
