@@ -25,7 +25,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from mlcore.classifier import Classifier
-from mlcore.parts import Dense, Part, Preparation, Prior, Trees, inputs, prior_scores
+from mlcore.parts import (
+    Dense,
+    Part,
+    Preparation,
+    Prior,
+    Trees,
+    inputs,
+    prior_scores,
+    probabilities,
+)
 
 # Both solvers stop early on purpose. Once and for all, since warnings.catch_warnings is not safe
 # where several threads fit at once.
@@ -403,15 +412,13 @@ class Task:
             from_prior=log_prior is not None,
         )
 
-    def _boost(
-        self,
-        name: str,
-        boosting: Boosting,
-        test: Task | None = None,
-        score: Callable[[Any, Any], tuple[str, float, bool]] | None = None,
-    ) -> lightgbm.Booster:
-        """Fit boosted trees; `score` sees the predictions for `test` after each round."""
-        params: dict[str, Any] = {
+    def _boost(self, name: str, boosting: Boosting) -> lightgbm.Booster:
+        """Fit boosted trees."""
+        return lightgbm.train(self._parameters(boosting), self._binned(name), boosting.rounds)
+
+    def _parameters(self, boosting: Boosting) -> dict[str, Any]:
+        """Return LightGBM's parameters."""
+        parameters: dict[str, Any] = {
             "objective": "binary",
             "metric": "None",
             "num_leaves": boosting.num_leaves,
@@ -428,15 +435,8 @@ class Task:
             **_BINNING,
         }
         if self.samples.n_classes > 2:
-            params |= {"objective": "multiclass", "num_class": self.samples.n_classes}
-        return lightgbm.train(
-            params,
-            self._binned(name),
-            boosting.rounds,
-            valid_sets=[test._binned(name)] if test else None,
-            feval=score,
-            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)] if test else None,
-        )
+            parameters |= {"objective": "multiclass", "num_class": self.samples.n_classes}
+        return parameters
 
     def _binned(self, name: str) -> lightgbm.Dataset:
         binned = self.samples.binned.subset(self.rows.tolist())
@@ -448,24 +448,32 @@ class Task:
         return binned
 
     def _boosted_on(self, name: str, boosting: Boosting, test: Task) -> list[tuple[int, Floats]]:
-        """Return what boosting gives to the true classes of `test` after so many rounds."""
+        """Return what boosting gives to the true classes of `test` after so many rounds.
+
+        It ends when the held-out samples have not become more likely for some time.
+        """
+        scores = np.zeros((len(test.y), 1 if self.samples.n_classes == 2 else self.samples.n_classes))
+        prior = test._prior_for(name)
+        if prior is not None:
+            scores += prior_scores(prior)
         here = np.arange(len(test.y))
         scored: list[tuple[int, Floats]] = []
-        n_rounds = 0
-
-        def score(predicted: Floats, _: object) -> tuple[str, float, bool]:
-            nonlocal n_rounds
-            n_rounds += 1
-            if predicted.ndim == 1:
-                likelihood = np.where(test.y == 1, predicted, 1 - predicted)
-            else:
-                likelihood = predicted[here, test.y]
-            likelihood = np.clip(likelihood, _SMALLEST, 1)
-            if n_rounds % _STEP == 0:
-                scored.append((n_rounds, likelihood))
-            return "likelihood", float(test.weights @ np.log(likelihood)), True
-
-        self._boost(name, boosting, test, score)
+        best, best_at = -np.inf, 0
+        booster = lightgbm.Booster(self._parameters(boosting), self._binned(name))
+        for rounds in range(_STEP, boosting.rounds + 1, _STEP):
+            for _ in range(_STEP):
+                booster.update()
+            added = booster.predict(
+                test.X, start_iteration=rounds - _STEP, num_iteration=_STEP, raw_score=True
+            )
+            scores += np.reshape(added, scores.shape)
+            likelihood = np.clip(probabilities(scores)[here, test.y], _SMALLEST, 1)
+            scored.append((rounds, likelihood))
+            total = float(test.weights @ np.log(likelihood))
+            if total > best:
+                best, best_at = total, rounds
+            elif rounds - best_at >= _PATIENCE:
+                break
         return scored
 
 
