@@ -28,9 +28,8 @@ _SMALLEST = 1e-6
 _HALVINGS = 4  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
 _SPARE = 0.5  # seconds for what has no clock of its own
-# Of the time left after the first iteration: when the other iterations are to end; then, of the
-# time left after each, the explanation and the learning curve.
-_FOR_ITERATIONS, _FOR_EXPLANATION, _FOR_LEARNING_CURVE = 0.6, 0.5, 0.75
+_FOR_ITERATIONS = 0.6  # of the time left after the first one
+_FOR_EXPLANATION = 0.5  # of the time left then; the curves get the rest
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,7 @@ def evaluate(
     if fits:
         whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
         random = np.random.default_rng([seed, n_iterations + 1])
-        until = _until(deadline, _FOR_LEARNING_CURVE)
-        report["learning_curve"] = _learning_curve(fits, whole, random, longest, until)
+        report["learning_curve"] = _learning_curve(fits, whole, random, longest, deadline)
         if deadline is None or time.monotonic() + longest <= deadline:
             report["boosting"] = fits.boosting(held[0])
     return Evaluation(iterations, n_iterations, report)
