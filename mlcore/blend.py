@@ -298,6 +298,7 @@ class Task:
         trials = _Trials()
         with threadpool_limits(1):  # on data of this size threads wait for each other
             for learned, held in self._folds(effort.n_folds, effort.n_tested):
+                trials.drop()
                 fold, test = self.weighted(learned), self.weighted(held)
                 trials.add(fold._tried(test, effort, trials.is_open), test.weights)
         return trials.recipe()
@@ -499,7 +500,9 @@ class Task:
 
         It ends when the held-out samples have not become more likely for some time.
         """
-        scores = np.zeros((len(test.y), 1 if self.samples.n_classes == 2 else self.samples.n_classes))
+        scores = np.zeros(
+            (len(test.y), 1 if self.samples.n_classes == 2 else self.samples.n_classes)
+        )
         prior = test._prior_for(name)
         if prior is not None:
             scores += prior_scores(prior)
@@ -543,8 +546,6 @@ class _Trials:
         self._logs = {
             candidate: logs for candidate, logs in self._logs.items() if len(logs) == n_folds
         }
-        if sum(map(np.sum, self._weights)) >= _ENOUGH_TO_DROP:
-            self._drop()
 
     def is_open(self, name: str, setting: Setting) -> bool:
         """Say whether a candidate is worth another fold; one of boosting whatever its rounds."""
@@ -552,8 +553,10 @@ class _Trials:
             return True
         return any(_without_rounds(setting) == _without_rounds(s) for s in self._open.get(name, ()))
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""
+        if sum(map(np.sum, self._weights)) < _ENOUGH_TO_DROP:
+            return
         in_blend = {name for name, _, _ in self.recipe().parts}
         best = self._best()
         self._open = {}
@@ -626,8 +629,7 @@ def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
     """
     shares = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
     for _ in range(200):
-        joint = likelihoods * shares
-        shares = weights @ (joint / joint.sum(axis=1, keepdims=True)) + pseudo
+        shares = shares * (likelihoods.T @ (weights / (likelihoods @ shares))) + pseudo
         shares /= shares.sum()
     return shares
 
