@@ -49,6 +49,15 @@ def peak() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def processor_seconds(pid: int) -> float | None:
+    """Return the processor time of a process, where the system tells."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(pid: int, what: str = "VmRSS") -> int | None:
     """Return the memory of a process in bytes, where the system tells.
 

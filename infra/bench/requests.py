@@ -7,7 +7,6 @@ it keeps the processor busy, where the system tells: other users of the machine 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -60,9 +59,9 @@ def _server() -> Iterator[tuple[Moodle, int]]:
 
 
 def _goal(what: str, limit: float, pid: int, work: Callable[[], object]) -> Goal:
-    before = _processor_seconds(pid)
+    before = process.processor_seconds(pid)
     seconds, _ = process.timed(work)
-    after = _processor_seconds(pid)
+    after = process.processor_seconds(pid)
     if before is None or after is None:
         return Goal(what, seconds, limit, "s")
     return Goal(what, after - before, limit, "s", aside=f"{seconds:.2f} s by the clock")
@@ -89,12 +88,3 @@ def _evaluate(moodle: Moodle, data: bytes) -> None:
         dataset=data,
     )
     assert answer["score"] > 0, answer
-
-
-def _processor_seconds(pid: int) -> float | None:
-    """Return the processor time of a process, where the system tells."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -77,6 +77,7 @@ def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> li
     print(f"Warm after {figures.n_requests:,} requests, {len(figures.errors)} errors.", flush=True)
     figures.forget_requests()
     memory = []
+    busy = process.processor_seconds(pid)
     began = time.monotonic()
     clients = _start(sites, figures, work)
     for second in range(1, seconds + 1):
@@ -90,6 +91,9 @@ def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> li
             )
     for client in clients:
         client.join()
+    if busy is not None:
+        busy = (process.processor_seconds(pid) or 0) - busy
+        print(f"The server kept a processor busy for {busy:.0f} s")
     return memory
 
 
