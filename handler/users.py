@@ -70,9 +70,11 @@ class Users:
                     "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
                     "'python -m handler users add NAME'."
                 )
-            if name in entries:
+            # also where only the case differs, as some file systems would keep their models together
+            if name.casefold() in map(str.casefold, entries):
                 raise SettingsError(
-                    f"Entry {position} of {VARIABLE} has the name of an earlier entry: remove one."
+                    f"Entry {position} of {VARIABLE} has the name of an earlier entry, upper and "
+                    "lower case aside: remove one."
                 )
             entries[name] = password
         return cls(entries)

@@ -107,16 +107,18 @@ LOOKALIKES = st.sampled_from(
 
 @st.composite
 def two_users(draw):
-    """Names that MOODLE_MLBACKEND_PYTHON_USERS takes, often hard to tell apart."""
+    """Names that MOODLE_MLBACKEND_PYTHON_USERS takes together, often hard to tell apart."""
 
     def fitting(name):
         return re.sub("[:,]", "", name).lstrip()[:40]
 
     one = draw(NAMES.map(fitting).filter(bool))
+
+    def is_another(name):
+        return name.casefold() not in ("", one.casefold())
+
     other = fitting(draw(LOOKALIKES)(one))
-    return one, other if other not in ("", one) else draw(
-        NAMES.map(fitting).filter(lambda name: name not in ("", one))
-    )
+    return one, other if is_another(other) else draw(NAMES.map(fitting).filter(is_another))
 
 
 def told(answer):

@@ -25,7 +25,10 @@ MALFORMED = (
     "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
     "'python -m handler users add NAME'."
 )
-TWICE = "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry: remove one."
+TWICE = (
+    "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry, upper and lower "
+    "case aside: remove one."
+)
 FORMATS = {"plain": PLAIN, "sha256": SHA256, "scrypt": SCRYPT}
 
 
@@ -289,7 +292,7 @@ def test_whatever_the_variable_is_it_works_or_its_content_is_not_told(entries):
 
 def test_two_entries_of_one_name_are_refused():
     with pytest.raises(SettingsError) as raised:
-        Users.parse("secretname:b,c:d,secretname:e")
+        Users.parse("secretname:b,c:d,SecretName:e")
     assert str(raised.value) == TWICE.format(3)
 
 
