@@ -22,6 +22,7 @@ from mlcore import errors
 MAX_ROWS = 2_000_000
 MAX_FEATURES = 5_000
 MAX_CLASSES = 100
+MAX_HEADER_BYTES = 300_000  # 5,000 names of 60 bytes
 
 # Of text made of these alone, Python's `float` reads what is a number in decimal notation.
 _NUMERIC = b"0123456789+-.eE"
@@ -50,7 +51,7 @@ class Labelled:
     classes : tuple of int
         The target's classes in ascending order, also those without a sample.
     feature_names : tuple of str
-        Moodle's names of the columns of `X`; not always distinct.
+        Moodle's names of the columns of `X`; not always distinct. What cannot be printed is ``?``.
     """
 
     X: NDArray[np.float32]
@@ -138,7 +139,8 @@ def read_labelled(data: bytes) -> Labelled:
             line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
         )
     del header.columns[target]
-    return Labelled(X, y.astype(np.int64), classes, feature_names=tuple(header.columns))
+    feature_names = tuple(map(_printable, header.columns))
+    return Labelled(X, y.astype(np.int64), classes, feature_names)
 
 
 def read_unlabelled(data: bytes) -> Unlabelled:
@@ -186,6 +188,8 @@ def _read_header(data: bytes) -> _Header:
         raise errors.IncompleteHeader from error
     if len(names) != len(values):
         raise errors.IncompleteHeader
+    if consumed > MAX_HEADER_BYTES:
+        raise errors.HeaderTooLong(found=consumed // 1000, limit=MAX_HEADER_BYTES // 1000)
     metadata = dict(zip(names, values, strict=True))
     return _Header(metadata, columns, n_lines, consumed)
 
@@ -334,8 +338,12 @@ def _decoded(chunk: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> 
 
 def _shown(text: str) -> str:
     """Return a piece of the file as it may stand in a sentence: short and printable."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    return (text if len(text) <= 40 else text[:37] + "...") or "(empty)"
+    text = _printable(text if len(text) <= 40 else text[:37] + "...")
+    return text or "(empty)"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class _NotANumber(Exception):
