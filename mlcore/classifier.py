@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors, modelfile
-from mlcore.dataset import MAX_CLASSES, MAX_FEATURES
+from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
 from mlcore.parts import KINDS, Part, Trees
 
 KIND = "moodle-classifier"
@@ -124,12 +124,17 @@ class Classifier:
             or not 1 <= len(names) <= MAX_FEATURES
         ):
             raise errors.DamagedModelFile(what="no feature names")
+        feature_names = tuple(map(printable, names))
         try:
             classifier = cls._from_facts(
-                facts, arrays, tuple(classes), tuple(names), "", _MAX_PRIORS
+                facts, arrays, tuple(classes), feature_names, "", _MAX_PRIORS
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise errors.DamagedModelFile(what="its description is incomplete") from error
+        described: dict[str, NDArray[Any]] = {}
+        classifier._describe("", described)
+        if arrays.keys() - described.keys():
+            raise errors.DamagedModelFile(what="an unknown member")
         if classifier._n_cells > max(_FREE_CELLS, _MAX_CELLS_PER_BYTE * len(data)):
             raise errors.DamagedModelFile(what="too many thresholds")
         return classifier

@@ -139,7 +139,7 @@ def read_labelled(data: bytes) -> Labelled:
             line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
         )
     del header.columns[target]
-    feature_names = tuple(map(_printable, header.columns))
+    feature_names = tuple(map(printable, header.columns))
     return Labelled(X, y.astype(np.int64), classes, feature_names)
 
 
@@ -338,11 +338,12 @@ def _decoded(chunk: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> 
 
 def _shown(text: str) -> str:
     """Return a piece of the file as it may stand in a sentence: short and printable."""
-    text = _printable(text if len(text) <= 40 else text[:37] + "...")
+    text = printable(text if len(text) <= 40 else text[:37] + "...")
     return text or "(empty)"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text with ``?`` for what cannot be printed: line ends, say, or half a letter."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 

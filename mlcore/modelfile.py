@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_FILE = (0, stat.S_IFREG)  # some programs do not say what a member is
 _LEVEL = 4  # of compression: half the time of the usual 6, and 8 % more bytes
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
@@ -97,11 +99,16 @@ def read(
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise errors.NotAModelFile from error
     with archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members.values()) > max_bytes:
+        files = [info for info in archive.infolist() if not info.is_dir()]
+        if len(files) > MAX_MEMBERS or sum(info.file_size for info in files) > max_bytes:
             raise errors.ModelFileTooLarge(limit=max_bytes >> 20, members=MAX_MEMBERS)
+        members = {info.filename: info for info in files}
         if _FACTS not in members:
             raise errors.NotAModelFile
+        if len(members) < len(files):
+            raise errors.DamagedModelFile(what="two members of one name")
+        if not all(stat.S_IFMT(info.external_attr >> 16) in _FILE for info in files):
+            raise errors.DamagedModelFile(what="a member that is no file")
         if len({info.header_offset for info in members.values()}) < len(members):
             raise errors.DamagedModelFile(what="members that lie in one another")
         if members[_FACTS].file_size > _MAX_FACTS_BYTES:
@@ -123,12 +130,12 @@ def read(
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Return a member's bytes; never more than it declares, whatever it holds."""
+    """Return a member's bytes, which are as many as it declares; no more of them are unpacked."""
     if info.compress_type not in _PACKINGS:
         raise errors.DamagedModelFile(what="a member is packed in an unusual way")
     try:
         with archive.open(info) as member:
-            return member.read(info.file_size)
+            content = member.read(info.file_size)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -139,6 +146,9 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         OSError,
     ) as error:
         raise errors.DamagedModelFile(what="a member cannot be unpacked") from error
+    if len(content) < info.file_size:
+        raise errors.DamagedModelFile(what="a member is shorter than it says")
+    return content
 
 
 def _read_facts(text: bytes) -> dict[str, Any]:

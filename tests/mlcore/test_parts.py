@@ -267,7 +267,7 @@ def test_of_very_few_samples_the_range_is_not_told(largest, end):
     assert few.low.tolist() == [-1, -end]
     assert few.high.tolist() == [1, end]
     more = Preparation.of(X, np.array([8.0, 8.0]))
-    assert more.low.tolist() == X[0].tolist()[:1] + [np.float32(-largest)]
+    assert more.low.tolist() == [X[0, 0], np.float32(-largest)]
     assert more.high.tolist() == [np.float32(0.2), 0]
 
 
