@@ -37,7 +37,7 @@ def predict(
     return np.array(classifier.classes, dtype=np.int64)[best][which], scores[which]
 
 
-def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
+def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Return the distinct rows, and for each row which of them it is: half of a large file repeats.
 
     The distinct rows are in the order in which they first come.
@@ -45,8 +45,9 @@ def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
     content = memoryview(np.ascontiguousarray(X)).cast("B")
     width = X.shape[1] * X.itemsize
     rows: dict[bytes, int] = {}
-    which = [
+    found = (
         rows.setdefault(bytes(content[begin : begin + width]), len(rows))
         for begin in range(0, len(content), width)
-    ]
+    )
+    which = np.fromiter(found, dtype=np.intp, count=len(X))
     return np.frombuffer(b"".join(rows), dtype=X.dtype).reshape(-1, X.shape[1]), which

@@ -111,10 +111,21 @@ def test_a_stored_classifier_is_stored_as_it_was(classifier):
 
 
 def test_odd_classes_and_names_come_back(blended):
-    odd = replace(blended, classes=(-(2**24), 7), feature_names=('"\\é\n🎓\ud800',) * 12)
+    odd = replace(blended, classes=(-(2**24), 7), feature_names=('"\\é🎓',) * 12)
     stored = Classifier.from_bytes(odd.to_bytes())
     assert stored.classes == odd.classes
     assert stored.feature_names == odd.feature_names
+
+
+def test_what_cannot_be_printed_is_not_in_names(blended):
+    odd = replace(blended, feature_names=("a\n\ud800\u202e",) * 12)
+    assert Classifier.from_bytes(odd.to_bytes()).feature_names == ("a???",) * 12
+
+
+def test_arrays_that_no_part_asks_for_are_refused(data):
+    for name in ("more", "part0.more", "part9.roots", "prior.part0.mean", "part0.biases.01"):
+        file = packed({**unpacked(data), f"{name}.npy": npy(np.zeros(1, np.float32))})
+        assert "(an unknown member)" in refusal(file)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -234,10 +245,10 @@ def test_wrong_facts_are_refused(data, what, change):
 
 
 def test_priors_may_be_nested_eight_deep(data):
-    members = unpacked(data)
-    trees = {name: array for name, array in members.items() if name.startswith("part2.")}
+    trees = {name: array for name, array in unpacked(data).items() if name.startswith("part2.")}
     prefix = "prior." * 8 + "part0."
-    members |= {name.replace("part2.", prefix): array for name, array in trees.items()}
+    members = {name.replace("part2.", prefix): array for name, array in trees.items()}
+    members["model.json"] = unpacked(data)["model.json"]
     part = {"kind": "prior", "weight": 1}
     nested = with_facts(packed(members), lambda facts: facts.update(parts=[part], prior=_prior(8)))
     assert Classifier.from_bytes(nested).predict_proba(samples()).shape == (50, 2)
@@ -443,7 +454,7 @@ def test_a_large_file_may_become_ten_times_as_large(data):
         more = {"random.npy": npy(random), "zeros.npy": npy(np.zeros(zeros, np.int8))}
         file = packed(unpacked(data) | more)
         if fits:
-            Classifier.from_bytes(file)
+            assert "(an unknown member)" in refusal(file)
         else:
             with pytest.raises(errors.ModelFileTooLarge, match="may hold 5 MB"):
                 Classifier.from_bytes(file)
