@@ -90,7 +90,7 @@ class Meter:
         return time.process_time() - began - other
 
     def _measured(self, data: bytes) -> tuple[float, int]:
-        """Return the seconds and the bytes that an input takes; tracing the bytes takes time, too."""
+        """Return the seconds and bytes that an input takes; tracing the bytes takes time, too."""
         tracemalloc.start()
         try:
             return self._seconds(data), tracemalloc.get_traced_memory()[1]

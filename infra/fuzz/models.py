@@ -34,7 +34,7 @@ _NAMES = ("../a.npy", "/a.npy", "a.npy", "A.npy", "model.json", "", "a/", "a\0b.
 
 
 def seeds() -> list[bytes]:
-    """Return genuine files: each kind of part, two classes and three, a model that refines another."""
+    """Return genuine files: each kind of part, of two and three classes, and a refined model."""
     files = []
     for n_classes in (2, 3):
         course = read_labelled(Course(5, n_classes=n_classes, noise=0.2, minority=0.5).labelled(40))
