@@ -298,8 +298,8 @@ def _chunks(body: bytes) -> Iterator[bytes]:
         end = body.rfind(b"\n", begin, begin + _CHUNK) + 1
         if not end or begin + _CHUNK >= len(body):
             end = body.find(b"\n", begin + _CHUNK) + 1 or len(body)
-        chunk = body[begin:end]
-        yield chunk if chunk.endswith(b"\n") else chunk + b"\n"
+        # also a last line that is empty, which is one without the quotes around nothing
+        yield body[begin:end] + b"\n" if end == len(body) else body[begin:end]
         begin = end
 
 

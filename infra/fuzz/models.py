@@ -55,8 +55,7 @@ def unpack(data: bytes) -> list[tuple[str, bytes]]:
 def pack(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
     """Return a zip of these members, whose checksums are right."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # names that are there twice are meant
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content, method)
     return out.getvalue()
@@ -150,6 +149,14 @@ def _npy(array: Any) -> bytes:
 
 def mutate(data: bytes, chance: random.Random, garble: Callable[[bytes], bytes]) -> bytes:
     """Return another file: members changed and packed again, or all of it garbled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # members of one name, and numbers that do not fit, are meant
+        return _mutated(data, chance, garble)
+
+
+def _mutated(data: bytes, chance: random.Random, garble: Callable[[bytes], bytes]) -> bytes:
     try:
         members = unpack(data)
     except Exception:  # what is no zip any more stays so

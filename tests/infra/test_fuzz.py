@@ -1,6 +1,7 @@
 """The fuzzer: a short run over everything, and that it finds what it looks for."""
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import random
@@ -34,14 +35,14 @@ def fuzz(*arguments):
 
 @needs_atheris
 def test_a_short_run_finds_nothing(tmp_path):
-    done = fuzz("dataset", "model", "--inputs", "3000", "--folder", str(tmp_path))
+    done = fuzz("dataset", "model", "--inputs", "2000", "--folder", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("dataset", "model"):
         row = re.search(
             rf"^{name} +([\d,]+) +\d+ +(\d+) +\d\S* +\d\S* +\d\S* +0$", done.stdout, re.M
         )
         assert row, done.stdout
-        assert int(row[1].replace(",", "")) >= 1000
+        assert int(row[1].replace(",", "")) >= 600
         assert int(row[2]) > 100
 
 
@@ -92,7 +93,7 @@ def grow(data):
 
 
 def hang(data):
-    sum(range(30_000_000))
+    hashlib.pbkdf2_hmac("sha256", data, data, 300_000)
     return 0.0
 
 
@@ -109,7 +110,7 @@ def fail(data):
     ],
 )
 def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch):
-    monkeypatch.setattr("infra.fuzz.meter.SECONDS", 0.1)
+    monkeypatch.setattr("infra.fuzz.meter.SECONDS", 0.01)
     meter = Meter(run, tmp_path)
     for _ in range(7):
         meter(b"input")

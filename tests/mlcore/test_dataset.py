@@ -449,6 +449,15 @@ def test_a_row_of_another_length_is_refused_with_its_line(rows, line, found, quo
     )
 
 
+@pytest.mark.parametrize("read", [read_labelled, read_unlabelled])
+@pytest.mark.parametrize("n_rows", [1, 2, 20_000])
+def test_a_last_line_that_is_empty_but_for_quotes_is_a_row_of_another_length(read, n_rows):
+    """It once was counted, and not read: the row held what was in memory before."""
+    rows = "0,0,0,1\n" * n_rows + '""'
+    message = message_of(read, make_file(rows))
+    assert message.startswith(f"Line {n_rows + 4} of the dataset has 1 values where 4")
+
+
 def test_an_unlabelled_row_with_a_target_is_refused():
     with pytest.raises(errors.RowLength, match=r"Line 4 .* 5 values where 4"):
         read_unlabelled(make_file("1-0,0,0,0,1\n", f"{UNLABELLED},target"))
