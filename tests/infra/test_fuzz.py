@@ -110,7 +110,7 @@ def fail(data):
     ],
 )
 def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch):
-    monkeypatch.setattr("infra.fuzz.meter.SECONDS", 0.01)
+    monkeypatch.setattr("infra.fuzz.meter.SECONDS", 0.01 if run is hang else 100)
     meter = Meter(run, tmp_path)
     for _ in range(7):
         meter(b"input")
@@ -121,7 +121,7 @@ def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch
 
 
 def test_the_worst_inputs_are_as_large_as_they_should_be():
-    assert all(900_000 < len(data) < 1_200_000 for data in datasets.large().values())
+    assert all(800_000 < len(data) < 1_200_000 for data in datasets.large().values())
     assert all(len(data) < 1_000_000 for data in models.large().values())
 
 
