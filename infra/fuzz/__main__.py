@@ -42,11 +42,13 @@ class Report:
     findings: tuple[str, ...]
 
     def __str__(self) -> str:
-        return (
-            f"{self.name:<9}{self.inputs:>9,}{self.inputs / self.seconds:>9.0f}"
-            f"{self.features or '-':>10}{self.slowest:>10.2f}{self.largest / 1e6:>9.1f}"
-            f"{self.greediest:>9.1f}{len(self.findings):>10}"
-        )
+        figures = f"{self.name:<9}{self.inputs:>9,}{self.inputs / self.seconds:>9.0f}"
+        if self.name in TARGETS:
+            figures += f"{self.features:>10}{self.slowest:>10.2f}{self.largest / 1e6:>9.1f}"
+            figures += f"{self.greediest:>9.1f}"
+        else:
+            figures += f"{'-':>10}{'-':>10}{'-':>9}{'-':>9}"  # it is guided by the document alone
+        return f"{figures}{len(self.findings):>10}"
 
 
 _HEAD = (
