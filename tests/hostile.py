@@ -271,6 +271,24 @@ def _wrong(name, change):
     return with_array(GENUINE, _ARRAYS[name], change)
 
 
+def _forest(n_trees, depth):
+    """Put trees in the place of others: chains of nodes, each with a leaf and its own threshold."""
+    size = 2 * depth + 1
+    here = np.arange(size * n_trees, dtype=np.int32)
+    inner = (here % size % 2 == 0) & (here % size < size - 1)
+    arrays = {
+        "roots": here[::size],
+        "feature": here * 0,
+        "left": np.where(inner, here + 1, here).astype(np.int32),
+        "right": np.where(inner, here + 2, here).astype(np.int32),
+        "threshold": here.astype(np.float32),
+        "missing": np.zeros(len(here), np.int8),
+        "value": np.zeros(len(here)),
+    }
+    members = {f"{_ARRAYS[name]}.npy": npy(array) for name, array in arrays.items()}
+    return packed(MEMBERS | members)
+
+
 _LAST = len(_array("left")) - 1
 _UNEXPECTED = damaged("an array of an unexpected type")
 _DTYPES = {"f2": _UNEXPECTED, ">f4": _UNEXPECTED}
@@ -334,6 +352,10 @@ ARRAYS |= {
         damaged("a feature out of range"),
     ),
     "a feature below zero": (_tree("feature", _setting(0, -1)), damaged("a feature out of")),
+    "a tree of 60,000 levels": (_forest(1, 60_000), damaged("a tree too deep")),
+    "a tree of 100 levels": (_forest(1, 100), damaged("a tree too deep")),
+    "1,001 trees": (_forest(1_001, 1), damaged("too many trees")),
+    "trees with 30,000 thresholds": (_forest(400, 75), damaged("too many thresholds")),
     "a column below zero": (_wrong("columns", lambda a: a - 9), damaged("a feature out of range")),
     "a column twice": (_wrong("columns", lambda a: a * 0), damaged("a feature used twice")),
     "a scale of zero": (_wrong("scale", lambda a: a * 0), damaged("a scale that is not positive")),
