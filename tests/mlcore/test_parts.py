@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from mlcore import blend
 from mlcore.blend import PRIOR_SCALE, BlendedClassifier, Boosting, Recipe
 from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
+from mlcore.quickscorer import QuickScorer
 from tests.mlcore.builders import LINEAR, NET, TREES, make_course
 
 COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
@@ -123,6 +124,18 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
     at_once = part.predict_proba(X, None)
     monkeypatch.setattr("mlcore.quickscorer._CELLS", 10 * len(part.roots))
     assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
+
+
+@pytest.mark.parametrize("cells", [1, 500, 5_000])
+def test_tables_made_piece_by_piece_are_the_same(cells, monkeypatch):
+    course = make_course(2000, seed=3)
+    boosting = Boosting(150, 0.1, 0.0, 1.0, 0.0, rounds=5)
+    (part,) = _fit(Recipe((("trees", boosting, 1.0),)), course.X, course.y).parts
+    at_once = QuickScorer.of(part)
+    monkeypatch.setattr("mlcore.quickscorer._CELLS", cells)
+    for one, other in zip(QuickScorer.of(part).features, at_once.features, strict=True):
+        assert one.words.tolist() == other.words.tolist()
+        assert one.tables.tolist() == other.tables.tolist()
 
 
 def walked(trees, sample):
