@@ -8,7 +8,7 @@ from werkzeug.datastructures import Authorization
 from handler import errors, logs
 from handler.users import Users
 
-PUBLIC = {"version"}
+PUBLIC = {"version", "openapi"}
 
 
 def init_app(app: Flask) -> None:
