@@ -8,6 +8,8 @@ blueprint, so that what was written for that backend (its public tests, for one)
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
@@ -15,6 +17,7 @@ from flask import Flask, Response, current_app, g, request
 from handler import answers, fields
 from handler.logs import note, stage
 from handler.models import ModelId, Models
+from handler.report import EMPTY_LOG, Context, evaluation_log
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled
 from mlcore.errors import NotEnoughData
@@ -104,7 +107,7 @@ def evaluation() -> Json:
         answer, runid = repeated
         return _with_run(answer, runid)
 
-    result = None
+    result, context = None, Context(datetime.now(UTC), trained=has_trained)
     if trained is not None and classifier is None:
         answer = answers.without_evaluation(
             answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
@@ -113,6 +116,7 @@ def evaluation() -> Json:
         with stage("parse"):
             dataset = read_labelled(data)
         note(rows=len(dataset.y), features=dataset.X.shape[1])
+        context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
         try:
             with stage("evaluate"):
                 result = evaluate(dataset, n_iterations, classifier)
@@ -121,7 +125,8 @@ def evaluation() -> Json:
             answer = answers.without_evaluation(
                 answers.NOT_ENOUGH_DATA, str(error), min_score, max_deviation
             )
-    log = answers.evaluation_log(answer, result)
+    with stage("report"):
+        log = evaluation_log(answer, result, context)
     return _with_run(answer, _models().keep_evaluation(model, digest, answer, log))
 
 
@@ -129,7 +134,7 @@ def evaluationlog() -> Response:
     """Send the files of an evaluation; an unknown run has none."""
     model = fields.model_id()
     runid = fields.whole_number("runid", None, 0, MAX_RUNID)
-    return _zip(_models().evaluation_log(model, runid) or answers.zipped({}))
+    return _zip(_models().evaluation_log(model, runid) or EMPTY_LOG)
 
 
 def export() -> Response:
