@@ -33,7 +33,7 @@ WIDTH = 340  # points; as wide as a telephone, so that text keeps its size there
 SIZE = 10  # of text, in points
 _MARGIN = 8
 _LINE = 1.35 * SIZE
-_DPI = 200
+_DPI = 160
 _TITLE_WIDTH = 56  # characters
 
 _NAMES = {colour: name for name, colour in COLOURS.items()}
