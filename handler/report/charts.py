@@ -203,7 +203,11 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
         for table, (colour, style) in zip(shown, _CURVES, strict=False):
             x = [b["predicted"] for b in table["bins"]]
             y = [b["observed"] for b in table["bins"]]
-            panel.line(x, y, colour, linestyle=style, marker="o", markersize=5)
+            panel.line(x, y, colour, linestyle=style)
+            most = max(b["samples"] for b in table["bins"])
+            for b in table["bins"]:
+                size = 4 + 5 * (b["samples"] / most) ** 0.5
+                panel.line([b["predicted"]], [b["observed"]], colour, marker="o", markersize=size)
         panel.names("predicted probability", "came true")
         _legend(panel, labels)
 
@@ -217,7 +221,8 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
         file="calibration",
         title=words.calibration(evaluation).removesuffix("."),
         reading="Of all it gave a probability of, say, 70 %, 70 of 100 should come true: then a "
-        f"dot lies on the dotted line. Below the line, it promised too much.{rest}",
+        f"dot lies on the dotted line. Below it, too much was promised. Small dots are of few "
+        f"tests.{rest}",
         alternative=f"Predicted probability and how often it came true. {told}.",
         columns=("class", "predicted", "came true", "tests"),
         rows=rows,

@@ -233,7 +233,8 @@ def _svg(figure: Any, total: float, header: float) -> str:
     figure.draw(renderer)
     height = _short(total - header)
     return (
-        f'<svg viewBox="0 {_short(header)} {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+        f'<svg viewBox="0 {_short(header)} {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'aria-hidden="true">'
         f"{''.join(renderer.parts)}</svg>"
     )
 

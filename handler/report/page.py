@@ -65,7 +65,7 @@ def page(
         With their SVG.
     """
     target = context.target
-    title = names.readable(target) if target else "A model of Moodle's analytics"
+    title = names.readable(target) if "\\" in target else "A model of Moodle's analytics"
     filled = {
         "title": title,
         "context": context,

@@ -129,9 +129,9 @@ def test_matplotlib_is_left_as_it_was_and_no_thread_stays(two_classes, context, 
     import matplotlib as mpl
 
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it fails
-    before, threads = dict(mpl.rcParams), threading.active_count()
+    before, threads = mpl.rcParams.copy(), threading.active_count()
     evaluation_log(*two_classes, context)
-    assert dict(mpl.rcParams) == before
+    assert mpl.rcParams.copy() == before
     assert threading.active_count() == threads
 
 
