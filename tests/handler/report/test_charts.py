@@ -122,7 +122,7 @@ def test_nothing_is_drawn_beyond_the_edges(drawn, drawn_many):
             assert all(top - 1 <= y <= top + height + 1 for y in numbers[1::2])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(name=st.text(max_size=60))
 def test_any_name_can_be_drawn(make_evaluation, name):
     indicator = {
