@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from handler import endpoints, errors, fields, logs, signin
+from handler.activity import Activities
+from handler.evaluations import Evaluations
 from handler.models import Models
 from handler.settings import Settings
 from handler.store import DirectoryStore, ObjectStore, S3Store
@@ -38,7 +40,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_environ()
     app = Application(__name__, static_folder=None)
     app.config["SETTINGS"] = settings
-    app.config["MODELS"] = Models(open_store(settings))
+    store = open_store(settings)
+    app.config["MODELS"] = Models(store)
+    app.config["EVALUATIONS"] = Evaluations(store)
+    app.config["ACTIVITIES"] = Activities(store)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["MAX_FORM_PARTS"] = fields.MAX_PARTS

@@ -15,8 +15,12 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 
 from handler import answers, fields
+from handler.activity import Activities
+from handler.deadline import deadline
+from handler.evaluations import Evaluations
 from handler.logs import note, stage
-from handler.models import ModelId, Models
+from handler.modelid import ModelId
+from handler.models import Models
 from handler.report import EMPTY_LOG, Context, evaluation_log
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled
@@ -25,6 +29,7 @@ from mlcore.errors import NotEnoughData
 Json = dict[str, Any]
 
 MAX_RUNID = 10**18 - 1
+_LOG_SECONDS = 3.0  # in which an evaluation's log is made
 
 
 def init_app(app: Flask) -> None:
@@ -60,6 +65,7 @@ def training() -> Json:
             "info": [str(error)],
             "errors": [str(error)],
         }
+    _note(model)
     return {"status": answers.OK, "info": []}
 
 
@@ -75,6 +81,7 @@ def prediction() -> Json:
     note(rows=len(dataset.sample_ids), features=dataset.X.shape[1])
     with stage("predict"):
         classes, scores = predict(classifier, dataset)
+    _note(model, predicted=len(classes))
     return {
         "status": answers.OK,
         "info": [],
@@ -101,7 +108,7 @@ def evaluation() -> Json:
     tested = classifier and _digest(classifier.to_bytes())
     asked = (min_score, max_deviation, n_iterations, has_trained, tested)
     digest = _digest(data, repr(asked).encode())
-    repeated = _models().repeated_evaluation(model, digest)
+    repeated = _evaluations().repeated(model, digest)
     if repeated is not None:
         note(already_evaluated=True)
         answer, runid = repeated
@@ -119,7 +126,7 @@ def evaluation() -> Json:
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
         try:
             with stage("evaluate"):
-                result = evaluate(dataset, n_iterations, classifier)
+                result = evaluate(dataset, n_iterations, classifier, deadline(_LOG_SECONDS))
             answer = answers.of_evaluation(result, min_score, max_deviation)
         except NotEnoughData as error:
             answer = answers.without_evaluation(
@@ -127,14 +134,17 @@ def evaluation() -> Json:
             )
     with stage("report"):
         log = evaluation_log(answer, result, context)
-    return _with_run(answer, _models().keep_evaluation(model, digest, answer, log))
+    about = (context.target, context.time_splitting)
+    runid = _evaluations().keep(model, digest, answer, log, *about)
+    _note(model)
+    return _with_run(answer, runid)
 
 
 def evaluationlog() -> Response:
     """Send the files of an evaluation; an unknown run has none."""
     model = fields.model_id()
     runid = fields.whole_number("runid", None, 0, MAX_RUNID)
-    return _zip(_models().evaluation_log(model, runid) or EMPTY_LOG)
+    return _zip(_evaluations().log(model, runid) or EMPTY_LOG)
 
 
 def export() -> Response:
@@ -164,6 +174,17 @@ def _with_run(answer: Json, runid: int) -> Json:
 def _models() -> Models:
     models: Models = current_app.config["MODELS"]
     return models
+
+
+def _evaluations() -> Evaluations:
+    evaluations: Evaluations = current_app.config["EVALUATIONS"]
+    return evaluations
+
+
+def _note(model: ModelId, predicted: int | None = None) -> None:
+    """Note for the admin's page who asked for something about a model."""
+    activities: Activities = current_app.config["ACTIVITIES"]
+    activities.note(model, request.headers.get("User-Agent", ""), predicted)
 
 
 def _digest(*parts: bytes) -> str:

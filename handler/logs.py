@@ -43,7 +43,7 @@ def note(**facts: Any) -> None:
 def _begin() -> None:
     global _cold
     context = request.environ.get("lambda.context")
-    g.began = time.perf_counter()
+    g.began = time.monotonic()
     g.line = {
         "request": getattr(context, "aws_request_id", None) or secrets.token_hex(8),
         "method": request.method,
@@ -57,7 +57,7 @@ def _write(answer: Response) -> Response:
     note(
         status=answer.status_code,
         bytes_in=request.content_length or 0,
-        total_seconds=round(time.perf_counter() - g.began, 4),
+        total_seconds=round(time.monotonic() - g.began, 4),
     )
     _log.info("%s", json.dumps(g.line))
     return answer

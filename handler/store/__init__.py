@@ -19,6 +19,7 @@ from handler.store.interface import (
     StoreError,
     Unavailable,
     Unreachable,
+    best_effort,
 )
 from handler.store.s3 import S3Store
 
@@ -37,4 +38,5 @@ __all__ = [
     "StoredObject",
     "Unavailable",
     "Unreachable",
+    "best_effort",
 ]

@@ -1,8 +1,12 @@
 """What a store is: its objects, its errors, its methods."""
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple, Protocol
+
+_log = logging.getLogger(__name__)
 
 # What S3 (1,024 bytes with the store's own prefix) and file systems (255 a name) both take.
 _MAX_KEY = 900
@@ -210,3 +214,18 @@ class ObjectStore(Protocol):
         prefix : str, optional
             The folder, as ``models/me`` or ``models/me/``; without it, all keys.
         """
+
+
+@contextmanager
+def best_effort(doing: str) -> Iterator[None]:
+    """Do what a request may succeed without: a failure of the store is only logged.
+
+    Parameters
+    ----------
+    doing : str
+        What is tried, for the log.
+    """
+    try:
+        yield
+    except StoreError as error:
+        _log.warning("the store failed while %s: %r", doing, error.__cause__ or error)

@@ -212,14 +212,22 @@ def make_settings(tmp_path):
 
 
 @pytest.fixture
-def make_moodle(make_settings):
-    """Give a Moodle its own application with some settings, or the one that is passed."""
+def make_moodle(make_settings, monkeypatch):
+    """Give a Moodle its own application with some settings, or the one that is passed.
 
-    def make_moodle(app=None, **settings):
+    What is in `environ` comes with each request, as from a gateway. A `store` takes the place of
+    what the settings name.
+    """
+
+    def make_moodle(app=None, environ=None, store=None, **settings):
+        if store is not None:
+            monkeypatch.setattr("handler.app.open_store", lambda settings: store)
         client = (app or create_app(make_settings(**settings))).test_client()
 
         def exchange(method, target, headers, body):
-            answer = client.open(target, method=method, headers=headers, data=body)
+            answer = client.open(
+                target, method=method, headers=headers, data=body, environ_overrides=environ
+            )
             return Answer(answer.status_code, answer.headers, answer.data)
 
         return Moodle(exchange)
@@ -292,7 +300,7 @@ class Server:
 
 
 @contextmanager
-def _running(folder, *arguments, **environ):
+def _running(folder, *arguments, module="handler", **environ):
     """Run a server in a clean environment, with its models below a folder."""
     inherited = {
         name: value
@@ -308,7 +316,7 @@ def _running(folder, *arguments, **environ):
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "handler", "--port", "0", *arguments],
+            [sys.executable, "-m", module, "--port", "0", *arguments],
             cwd=PROJECT,
             env=inherited | environ,
             stdout=subprocess.PIPE,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from handler import answers, errors
+from handler.app import create_app
 from handler.errors import AdminError
 from handler.store import (
     AccessDenied,
@@ -213,45 +214,59 @@ FAULTS = [AccessDenied, Unavailable, Unreachable, DiskFull, DirectoryUnusable, C
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_store_is_told_and_never_taken_for_no_model(
-    app, moodle, course, endpoint, fault
+    make_moodle, course, endpoint, fault
 ):
     """Only a true missing object means "no model"."""
-    app.config["MODELS"]._store = Broken(fault("my-bucket"))
+    moodle = make_moodle(store=Broken(fault("my-bucket")))
     answer = requests(moodle, course)[endpoint]()
     assert answer.status == fault.status
     assert answer.text == fault.sentence.format(bucket="my-bucket")
 
 
-def test_the_cause_of_a_fault_of_the_store_is_in_the_log(app, moodle, caplog):
+def test_the_cause_of_a_fault_of_the_store_is_in_the_log(make_moodle, caplog):
     fault = Unreachable("my-bucket")
     fault.__cause__ = ConnectionError("no route to host")
-    app.config["MODELS"]._store = Broken(fault)
-    answer = moodle.export()
+    answer = make_moodle(store=Broken(fault)).export()
     assert "no route to host" not in answer.text
     assert "no route to host" in caplog.text
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
-    app, moodle, course, endpoint, caplog
+    make_moodle, course, endpoint, caplog
 ):
     caplog.set_level(logging.INFO)
-    app.config["MODELS"]._store = Broken(ZeroDivisionError("inner secrets"))
+    moodle = make_moodle(store=Broken(ZeroDivisionError("inner secrets")))
     answer = requests(moodle, course)[endpoint]()
     assert answer.status == 500
     reference = re.search(r"under the reference ([0-9a-f]{8});", answer.text)[1]
     for inside in ("Traceback", "ZeroDivision", "secrets", ".py"):
         assert inside not in answer.text
     of_error, of_request = caplog.records
-    assert reference in of_error.getMessage()
-    assert of_error.exc_info[0] is ZeroDivisionError
+    trace = of_error.getMessage()
+    assert trace.startswith(f"reference {reference}\n")
+    assert trace.endswith("raise self._error\nZeroDivisionError\n")
+    assert "handler/endpoints.py" in trace
+    assert "inner secrets" not in trace
     assert f'"reference": "{reference}"' in of_request.getMessage()
 
 
-def test_that_holds_in_flasks_debug_and_testing_modes_too(app, moodle):
+def test_the_trace_of_an_error_tells_what_led_to_it_and_quotes_nothing(make_moodle, caplog):
+    """Messages of errors quote values: ``could not convert string to float: '0.771'``."""
+    inner, outer = KeyError("170040-2"), ValueError("could not convert string to float: '0.771'")
+    outer.__cause__ = inner
+    assert make_moodle(store=Broken(outer)).export().status == 500
+    trace = caplog.records[0].getMessage()
+    assert trace.index("KeyError\nwhich led to\n") < trace.index("ValueError\n")
+    assert "0.771" not in caplog.text
+    assert "170040" not in caplog.text
+
+
+def test_that_holds_in_flasks_debug_and_testing_modes_too(make_settings, make_moodle, monkeypatch):
+    monkeypatch.setattr("handler.app.open_store", lambda settings: Broken(RuntimeError()))
+    app = create_app(make_settings())
     app.debug = app.testing = True
-    app.config["MODELS"]._store = Broken(RuntimeError())
-    assert moodle.export().text.startswith("The server failed in a way nobody foresaw")
+    assert make_moodle(app).export().text.startswith("The server failed in a way nobody foresaw")
 
 
 def test_other_errors_are_no_news_for_the_log(moodle, caplog):
@@ -263,8 +278,7 @@ def test_other_errors_are_no_news_for_the_log(moodle, caplog):
 
 
 @pytest.mark.parametrize("fault", [errors.NewerModel, errors.ModelIncomplete, errors.ModelDeleted])
-def test_what_is_wrong_with_a_stored_model_is_503(app, moodle, fault):
-    app.config["MODELS"]._store = Broken(fault())
-    answer = moodle.export()
+def test_what_is_wrong_with_a_stored_model_is_503(make_moodle, fault):
+    answer = make_moodle(store=Broken(fault())).export()
     assert answer.status == 503
     assert answer.sentence == fault.sentence

@@ -9,43 +9,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from handler import errors, models
-from handler.models import Manifest, ModelId, Models
+from handler import errors, manifest, models
+from handler.manifest import Manifest
+from handler.modelid import ModelId
+from handler.models import Models
 from handler.store import Conflict, StoreError, Unavailable
 from mlcore import Classifier, predict, read_labelled, read_unlabelled
 from mlcore.classifier import FORMAT
 from mlcore.synthetic import Course
+from tests.handler.spy import Spy
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")
 RUNS = f"{MODEL.folder}/runs"
-
-
-class Spy:
-    """A store that remembers what it was asked, and lets a test step in before."""
-
-    def __init__(self, store):
-        self._store = store
-        self.calls = []
-        self.before = lambda name, key: None
-
-    def __getattr__(self, name):
-        def call(key="", *rest, **options):
-            self.calls.append((name, key))
-            self.before(name, key)
-            return getattr(self._store, name)(key, *rest, **options)
-
-        return call
-
-    def step_in(self, when, work):
-        """Do some work before the first call of a method whose key ends so."""
-        name, end = when
-
-        def before(called, key):
-            if called == name and isinstance(key, str) and key.endswith(end):
-                self.before = lambda name, key: None
-                work()
-
-        self.before = before
 
 
 @pytest.fixture
@@ -90,14 +65,15 @@ def current(store, model=MODEL):
     return classifier and classifier.to_bytes()
 
 
-def manifest(store):
+def now(store):
     return Manifest.from_bytes(store.get(MODEL.manifest).data)
 
 
 def at(moment, monkeypatch):
-    """Set the clock of handler.models, which does not sleep then."""
+    """Set the clock of models, which do not sleep then."""
     clock = SimpleNamespace(time=lambda: moment, sleep=lambda seconds: None)
     monkeypatch.setattr(models, "time", clock)
+    monkeypatch.setattr(manifest, "time", clock)
 
 
 # learning -----------------------------------------------------------------------------------------
@@ -139,7 +115,7 @@ def test_the_manifest_tells_of_the_latest_trainings(store, make_draws, monkeypat
     draws = make_draws(3)
     for draw in draws:
         learn(store, file_of(draw))
-    trainings = manifest(store).trainings
+    trainings = now(store).current.trainings
     digests = [hashlib.sha256(file_of(draw)).hexdigest() for draw in draws[1:]]
     assert [training.digest for training in trainings] == digests
     assert [training.samples for training in trainings] == [3, 3]
@@ -149,17 +125,19 @@ def test_an_earlier_training_that_failed_left_nothing(store, make_draws):
     (X, y), other = make_draws(2)
     with pytest.raises(ValueError, match="not enough data to train"):
         learn(store, file_of((X[y == 0], y[y == 0])))
-    assert store.keys() == []
+    assert store.keys() == [MODEL.manifest]  # the claim, which holds nothing
+    assert current(store) is None
     learn(store, file_of(other))
     assert current(store) == learned_at_once(store, other)
+    assert now(store).previous is None
 
 
 def test_the_run_before_is_kept_and_older_ones_are_removed(store, make_draws):
     runs = []
     for draw in make_draws(4):
         learn(store, file_of(draw))
-        runs.append(manifest(store).run)
-    assert manifest(store).previous == runs[-2]
+        runs.append(now(store).current.name)
+    assert now(store).previous.name == runs[-2]
     assert store.keys(RUNS) == sorted(
         f"{RUNS}/{run}/{name}" for run in runs[-2:] for name in ("classifier.npz", "examples.npz")
     )
@@ -263,8 +241,8 @@ def test_what_a_crashed_training_left_behind_is_removed_later(store, spy, make_d
     at(models.time.time() + 3601, monkeypatch)
     learn(store, file_of(draws[2]))
     assert {key.split("/")[-2] for key in store.keys(RUNS)} == {
-        manifest(store).run,
-        manifest(store).previous,
+        now(store).current.name,
+        now(store).previous.name,
     }
 
 
@@ -291,6 +269,56 @@ def test_deletion_wins_over_a_training_that_began_before_it(store, spy, make_dra
     assert store.keys() == []
 
 
+@pytest.mark.parametrize("write", ["/classifier.npz", "/examples.npz"])
+def test_deletion_wins_over_a_first_training_that_began_before_it(store, spy, make_draws, write):
+    """There is no model yet, so only the training's claim can be deleted."""
+    spy.step_in(("put", write), lambda: Models(store).delete(MODEL))
+    with pytest.raises(errors.ModelDeleted):
+        learn(spy, file_of(*make_draws(1)))
+    assert store.keys() == []
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_training_does_not_join_a_model_that_was_made_after_its_own_was_deleted(
+    store, spy, make_draws, existed
+):
+    first, second, third = make_draws(3)
+    if existed:
+        learn(store, file_of(first))
+
+    def delete_and_train_anew():
+        Models(store).delete(MODEL)
+        learn(store, file_of(second))
+
+    spy.step_in(("put", "/classifier.npz"), delete_and_train_anew)
+    with pytest.raises(errors.ModelDeleted):
+        learn(spy, file_of(third))
+    assert current(store) == learned_at_once(store, second)
+    assert len(store.keys(RUNS)) == 2
+
+
+def test_deletion_wins_over_an_import_that_began_before_it(store, spy, make_draws):
+    learn(store, file_of(*make_draws(1)))
+    exported = Models(store).export(MODEL)
+    spy.step_in(("put", "/classifier.npz"), lambda: Models(store).delete(MODEL))
+    with pytest.raises(errors.ModelDeleted):
+        Models(spy).replace(MODEL, exported)
+    assert store.keys() == []
+
+
+def test_a_model_that_is_only_claimed_is_not_trained(store, spy, make_draws):
+    seen = []
+
+    def look():
+        seen.append(Models(store).classifier(MODEL))
+        with pytest.raises(errors.NothingToExport):
+            Models(store).export(MODEL)
+
+    spy.step_in(("put", "/classifier.npz"), look)
+    learn(spy, file_of(*make_draws(1)))
+    assert seen == [None]
+
+
 def test_deletion_removes_the_manifests_first(store, spy, make_draws):
     """What is left after a crash in between is no model."""
     learn(store, file_of(*make_draws(1)))
@@ -309,11 +337,12 @@ def test_an_import_is_the_model_and_the_run_before_is_kept(store, make_draws):
     learn(store, file_of(other), ModelId("them", "a", "b"))
     exported = Models(store).export(ModelId("them", "a", "b"))
     learn(store, file_of(first))
-    before = manifest(store).run
+    before = now(store).current.name
     Models(store).replace(MODEL, exported)
     assert current(store) == exported
-    now = manifest(store)
-    assert (now.previous, now.imported, now.examples, now.trainings) == (before, True, False, ())
+    run = now(store).current
+    assert (run.imported, run.examples, run.trainings) == (True, False, ())
+    assert now(store).previous.name == before
 
 
 def test_an_imported_model_stays_the_prior_of_all_later_trainings(store, make_draws):
@@ -324,8 +353,107 @@ def test_an_imported_model_stays_the_prior_of_all_later_trainings(store, make_dr
     for draw in draws[1:]:
         learn(store, file_of(draw))
         assert Models(store).classifier(MODEL).prior.to_bytes() == exported
-    assert manifest(store).imported
-    assert manifest(store).examples
+    assert now(store).current.imported
+    assert now(store).current.examples
+
+
+# going back ---------------------------------------------------------------------------------------
+
+
+def test_going_back_makes_the_run_before_the_current_one(store, make_draws):
+    first, second, third = make_draws(3)
+    learn(store, file_of(first))
+    before = now(store).current
+    learn(store, file_of(second))
+    Models(store).roll_back(MODEL, now(store).current.name)
+    assert current(store) == learned_at_once(store, first)
+    assert (now(store).current, now(store).previous) == (before, None)
+    assert {key.split("/")[-2] for key in store.keys(RUNS)} == {before.name}
+    for draw in (second, third):
+        learn(store, file_of(draw))
+    assert current(store) == learned_at_once(store, first, second, third)
+
+
+def test_nobody_goes_back_from_a_run_that_is_not_the_current_one(store, make_draws):
+    first, second, third = make_draws(3)
+    learn(store, file_of(first))
+    only = now(store).current.name
+    with pytest.raises(errors.ModelChanged):  # there is none before it
+        Models(store).roll_back(MODEL, only)
+    learn(store, file_of(second))
+    seen = now(store).current.name
+    learn(store, file_of(third))
+    with pytest.raises(errors.ModelChanged):
+        Models(store).roll_back(MODEL, seen)
+    with pytest.raises(errors.ModelChanged):
+        Models(store).roll_back(ModelId("default", "un", "known"), seen)
+    assert current(store) == learned_at_once(store, first, second, third)
+
+
+def test_nobody_goes_back_while_others_change_the_model(store, spy, make_draws):
+    draws = make_draws(3)
+    for draw in draws[:2]:
+        learn(store, file_of(draw))
+    spy.step_in(("swap", "/model.json"), lambda: learn(store, file_of(draws[2])))
+    with pytest.raises(errors.ModelChanged):
+        Models(spy).roll_back(MODEL, now(store).current.name)
+    assert current(store) == learned_at_once(store, *draws)
+
+
+def test_a_training_that_somebody_overtakes_by_going_back_learns_on_from_there(
+    store, spy, make_draws
+):
+    first, second, third = make_draws(3)
+    for draw in (first, second):
+        learn(store, file_of(draw))
+    run = now(store).current.name
+    spy.step_in(("swap", "/model.json"), lambda: Models(store).roll_back(MODEL, run))
+    learn(spy, file_of(third))
+    assert current(store) == learned_at_once(store, first, third)
+
+
+# what an earlier version stored -------------------------------------------------------------------
+
+# written by version 0.1.0 before it could go back, after two trainings
+OF_FORMAT_1 = """{
+ "run": "001795553912-0011223344556677",
+ "previous": "001795553900-8899aabbccddeeff",
+ "imported": false,
+ "examples": true,
+ "trainings": [
+  {"digest": "aa", "samples": 3, "at": 1795553900.25},
+  {"digest": "bb", "samples": 4, "at": 1795553912.5}
+ ],
+ "format": 1
+}"""
+
+
+def test_a_model_of_the_first_format_predicts_and_learns_on(store, make_draws):
+    first, second = make_draws(2)
+    learn(store, file_of(first))
+    learned = now(store).current
+    for name in ("classifier.npz", "examples.npz"):
+        data = store.get(f"{RUNS}/{learned.name}/{name}").data
+        store.put(f"{RUNS}/001795553912-0011223344556677/{name}", data)
+        store.put(f"{RUNS}/001795553900-8899aabbccddeeff/{name}", b"of the run before")
+    store.put(MODEL.manifest, OF_FORMAT_1.encode())
+
+    assert current(store) == learned_at_once(store, first)
+    assert [training.samples for training in now(store).current.trainings] == [3, 4]
+    Models(store).learn(MODEL, "bb", lambda: pytest.fail("learned already"))
+    learn(store, file_of(second))
+    assert current(store) == learned_at_once(store, first, second)
+    assert now(store).previous.name == "001795553912-0011223344556677"
+    assert len(now(store).current.trainings) == 3
+
+
+def test_the_manifest_says_what_the_model_is_about(store):
+    course = Course(n_features=8)
+    learn(store, course.labelled(12))
+    run = now(store).current
+    assert (run.n_samples, run.sampled) == (12, False)
+    assert run.target == r"\core_course\analytics\target\course_dropout"
+    assert run.time_splitting == r"\core\analytics\time_splitting\quarters"
 
 
 # warm classifiers ---------------------------------------------------------------------------------
@@ -460,71 +588,6 @@ def test_a_classifier_of_a_newer_server_is_refused(store, make_draws, monkeypatc
     monkeypatch.undo()
     with pytest.raises(errors.NewerModel):
         Models(store).classifier(MODEL)
-
-
-# evaluations --------------------------------------------------------------------------------------
-
-ANSWER = {"status": 0, "info": []}
-
-
-def test_a_kept_evaluation_has_its_log(store):
-    runid = Models(store).keep_evaluation(MODEL, "digest", ANSWER, b"log")
-    assert Models(store).evaluation_log(MODEL, runid) == b"log"
-    assert Models(store).evaluation_log(MODEL, runid + 1) is None
-
-
-def test_runids_are_new_even_at_the_same_moment(store, monkeypatch):
-    at(1795353912.479, monkeypatch)
-    runids = [Models(store).keep_evaluation(MODEL, str(i), ANSWER, b"") for i in range(3)]
-    assert runids == [1795353912479, 1795353912480, 1795353912481]
-
-
-def test_runids_are_new_for_evaluations_at_the_same_time(store):
-    start = threading.Barrier(4)
-
-    def keep(digest):
-        start.wait()
-        return Models(store).keep_evaluation(MODEL, digest, ANSWER, digest.encode())
-
-    with ThreadPoolExecutor(4) as pool:
-        runids = list(pool.map(keep, "abcd"))
-    assert len(set(runids)) == 4
-    logs = [Models(store).evaluation_log(MODEL, runid) for runid in runids]
-    assert logs == [b"a", b"b", b"c", b"d"]
-
-
-def test_within_a_day_a_repetition_is_answered_from_what_is_stored(store, monkeypatch):
-    at(1_000_000, monkeypatch)
-    runid = Models(store).keep_evaluation(MODEL, "digest", ANSWER, b"log")
-    at(1_000_000 + 24 * 3600 - 1, monkeypatch)
-    answer, repeated = Models(store).repeated_evaluation(MODEL, "digest")
-    assert answer == ANSWER
-    assert repeated > runid
-    assert Models(store).evaluation_log(MODEL, repeated) == b"log"
-
-
-def test_after_a_day_an_evaluation_is_computed_anew(store, monkeypatch):
-    at(1_000_000, monkeypatch)
-    Models(store).keep_evaluation(MODEL, "digest", ANSWER, b"log")
-    at(1_000_000 + 24 * 3600 + 1, monkeypatch)
-    assert Models(store).repeated_evaluation(MODEL, "digest") is None
-
-
-def test_the_latest_ten_evaluations_are_kept(store):
-    keep = Models(store).keep_evaluation
-    runids = [keep(MODEL, f"digest{i}", ANSWER, b"log") for i in range(13)]
-    logs = [Models(store).evaluation_log(MODEL, runid) for runid in runids]
-    assert logs == [None] * 3 + [b"log"] * 10
-    assert Models(store).repeated_evaluation(MODEL, "digest0") is None
-    assert Models(store).repeated_evaluation(MODEL, "digest12")
-    assert len(store.keys(f"{MODEL.folder}/evaluations")) < 25
-
-
-def test_evaluations_do_not_touch_the_model(store, make_draws):
-    learn(store, file_of(*make_draws(1)))
-    before = store.get(MODEL.manifest)
-    Models(store).keep_evaluation(MODEL, "digest", ANSWER, b"log")
-    assert store.get(MODEL.manifest) == before
 
 
 # through and through ------------------------------------------------------------------------------

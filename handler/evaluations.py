@@ -1,0 +1,135 @@
+"""What is kept of evaluations: their logs, and their answers for whoever asks again."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from handler.logs import stage
+from handler.modelid import ModelId
+from handler.store import Conflict, ObjectStore, best_effort
+
+_KEPT = 10  # evaluations of a model
+_REPEAT_SECONDS = 24 * 3600  # for how long the same one is answered from what is stored
+_NAME = re.compile(r"(\d{1,18})(?:-([0-9a-z]+)\.json|\.zip)")  # runid, digest of the request
+
+
+@dataclass(frozen=True)
+class KeptEvaluation:
+    """An evaluation that is kept.
+
+    Attributes
+    ----------
+    runid : int
+        When it ended, in milliseconds since 1970, or the next number that was free.
+    answer : dict
+        What Moodle was told, all but ``runid`` and ``dir``.
+    target, time_splitting : str
+        Moodle's names; "" where they are not known.
+    """
+
+    runid: int
+    answer: dict[str, Any]
+    target: str
+    time_splitting: str
+
+
+class Evaluations:
+    """The evaluations of all models of a store.
+
+    Parameters
+    ----------
+    store : ObjectStore
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def keep(
+        self,
+        model: ModelId,
+        digest: str,
+        answer: dict[str, Any],
+        log: bytes,
+        target: str = "",
+        time_splitting: str = "",
+    ) -> int:
+        """Keep an evaluation, and return its new runid.
+
+        Parameters
+        ----------
+        digest : str
+            Of the request, by which `repeated` finds it; hexadecimal.
+        answer : dict
+        log : bytes
+            The zip that ``/evaluationlog`` is to return.
+        target, time_splitting : str
+            What was evaluated, as Moodle calls it.
+        """
+        with stage("store"):
+            runid = self._keep_log(model, log)
+            kept = KeptEvaluation(runid, answer, target, time_splitting)
+            key = f"{model.evaluations}/{runid}-{digest}.json"
+            self._store.put(key, json.dumps(asdict(kept)).encode())
+            with best_effort("removing old evaluations"):
+                self._remove_old(model)
+        return runid
+
+    def repeated(self, model: ModelId, digest: str) -> tuple[dict[str, Any], int] | None:
+        """Return the answer to the same request of today under a fresh runid, if there is one."""
+        since = (time.time() - _REPEAT_SECONDS) * 1000
+        with stage("store"):
+            runids = [
+                runid for runid, of, _ in self._names(model) if of == digest and runid > since
+            ]
+            if not runids:
+                return None
+            kept = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
+            log = self.log(model, max(runids))
+            if kept is None or log is None:  # removed meanwhile
+                return None
+            return json.loads(kept)["answer"], self._keep_log(model, log)
+
+    def log(self, model: ModelId, runid: int) -> bytes | None:
+        """Return the log of an evaluation."""
+        with stage("store"):
+            return self._read(f"{model.evaluations}/{runid}.zip")
+
+    def latest(self, model: ModelId) -> list[KeptEvaluation]:
+        """Return the evaluations that are kept, the newest first."""
+        with stage("store"):
+            keys = [key for _, digest, key in sorted(self._names(model), reverse=True) if digest]
+            found = map(self._read, keys)
+            return [KeptEvaluation(**json.loads(data)) for data in found if data is not None]
+
+    def _names(self, model: ModelId) -> list[tuple[int, str, str]]:
+        """Return runid, digest ("" for a log) and key of all that is kept."""
+        found = []
+        for key in self._store.keys(model.evaluations):
+            name = _NAME.fullmatch(key.rpartition("/")[2])
+            if name:
+                found.append((int(name[1]), name[2] or "", key))
+        return found
+
+    def _keep_log(self, model: ModelId, log: bytes) -> int:
+        """Store a log under a number that the model never used before."""
+        runid = int(time.time() * 1000)
+        while True:
+            try:
+                self._store.swap(f"{model.evaluations}/{runid}.zip", log, None)
+            except Conflict:
+                runid += 1
+            else:
+                return runid
+
+    def _remove_old(self, model: ModelId) -> None:
+        names = self._names(model)
+        kept = sorted(runid for runid, digest, _ in names if not digest)[-_KEPT:]
+        self._store.delete(key for runid, _, key in names if runid < kept[0])
+
+    def _read(self, key: str) -> bytes | None:
+        stored = self._store.get(key)
+        return stored and stored.data

@@ -1,0 +1,148 @@
+"""The manifest of a model: the one object that says what the model is now.
+
+It is replaced by compare-and-swap, so whoever reads it sees the model before a change or after it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from handler import errors
+from mlcore.errors import NewerModelFile
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training in a model's history.
+
+    Attributes
+    ----------
+    digest : str
+        Of the dataset's bytes.
+    samples : int
+        How many the dataset had.
+    at : float
+        When, in seconds since 1970.
+    """
+
+    digest: str
+    samples: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a model was after a change; its objects are immutable.
+
+    Attributes
+    ----------
+    name : str
+        Begins with the time, so that runs sort by age.
+    imported : bool
+        Whether it is, or refines, an imported model.
+    examples : bool
+        Whether it has examples: an imported model has none at first.
+    trainings : tuple of Training
+        The latest ones, the newest last.
+    n_samples : int
+        How many samples were learned from in all; 0 where that is not known.
+    sampled : bool
+        Whether there were so many that only a part of them was kept to learn from.
+    target, time_splitting : str
+        Moodle's names; "" where they are not known, as of an imported model.
+    """
+
+    name: str
+    imported: bool = False
+    examples: bool = False
+    trainings: tuple[Training, ...] = ()
+    n_samples: int = 0
+    sampled: bool = False
+    target: str = ""
+    time_splitting: str = ""
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Run:
+        """Take over what a manifest says."""
+        trainings = tuple(Training(**training) for training in facts["trainings"])
+        return cls(**{**facts, "trainings": trainings})
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model is now.
+
+    Attributes
+    ----------
+    born : str
+        Which model this is: one that is deleted and trained anew is another.
+    current : Run or None
+        What predicts; None while the first training is at work, or after it failed.
+    previous : Run or None
+        The run before, which is kept, too.
+    """
+
+    born: str
+    current: Run | None = None
+    previous: Run | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Read what `to_bytes` wrote, now or in an earlier version.
+
+        Raises
+        ------
+        handler.errors.NewerModel, handler.errors.ModelIncomplete
+        """
+        with as_stored():
+            facts = json.loads(data)
+            if facts["format"] > FORMAT:
+                raise errors.NewerModel
+            if facts["format"] == 1:
+                return cls._of_format_1(facts)
+            current, previous = (
+                run and Run.from_facts(run) for run in (facts["current"], facts["previous"])
+            )
+            return cls(facts["born"], current, previous)
+
+    @classmethod
+    def _of_format_1(cls, facts: Mapping[str, Any]) -> Manifest:
+        """Read a manifest that told no more of the run before than its name.
+
+        To that run nobody can go back, so it is left to tidying up.
+        """
+        known = {name: facts[name] for name in ("imported", "examples", "trainings")}
+        return cls(born=facts["run"], current=Run.from_facts({"name": facts["run"], **known}))
+
+
+def new_name() -> str:
+    """Return a name that no run had before, and that sorts by age."""
+    return f"{int(time.time()):012}-{secrets.token_hex(8)}"
+
+
+def age(name: str) -> float:
+    """Return the age of a run in seconds."""
+    return time.time() - int(name.partition("-")[0])
+
+
+@contextmanager
+def as_stored() -> Iterator[None]:
+    """Tell a stored file that cannot be read from one that a request brought."""
+    try:
+        yield
+    except NewerModelFile as error:
+        raise errors.NewerModel from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise errors.ModelIncomplete from error

@@ -1,0 +1,66 @@
+"""By when a request ends, on AWS and elsewhere."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from handler import endpoints
+from mlcore import evaluate
+
+REST = {"requestContext": {"domainName": "abc.execute-api.eu-central-1.amazonaws.com"}}
+URL = {"requestContext": {"domainName": "abc.lambda-url.eu-central-1.on.aws"}}
+CUSTOM = {"requestContext": {"domainName": "moodle.example"}}
+NAMELESS = {"requestContext": {}}
+
+
+def context(seconds):
+    return SimpleNamespace(
+        get_remaining_time_in_millis=lambda: int(seconds * 1000), aws_request_id="id"
+    )
+
+
+@pytest.fixture
+def seconds_given(moodle, make_moodle, app, course, monkeypatch):
+    """How many seconds an evaluation gets when it comes in such an event."""
+
+    def seconds_given(event=None, remaining=900.0):
+        given = []
+
+        def spy(dataset, n_iterations, classifier, deadline):
+            given.append(deadline and deadline - time.monotonic())
+            return evaluate(dataset, n_iterations, classifier)
+
+        monkeypatch.setattr(endpoints, "evaluate", spy)
+        environ = {}
+        if event:
+            environ = {"lambda.event": event, "lambda.context": context(remaining)}
+        asked = make_moodle(app, environ=environ).evaluation(course.labelled(12), niterations=1)
+        assert asked.status == 200
+        return given[0]
+
+    return seconds_given
+
+
+@pytest.mark.parametrize("event", [REST, CUSTOM, NAMELESS])
+def test_behind_api_gateway_an_evaluation_ends_within_its_29_seconds(seconds_given, event):
+    assert 15 < seconds_given(event) < 26
+
+
+def test_a_function_url_gives_all_the_time_that_the_function_has(seconds_given):
+    assert 850 < seconds_given(URL) < 897
+
+
+def test_a_function_that_has_less_time_than_the_gateway_keeps_to_it(seconds_given):
+    assert 5 < seconds_given(REST, remaining=15.0) < 12
+
+
+def test_elsewhere_there_is_no_limit(seconds_given):
+    assert seconds_given() is None
+
+
+def test_an_evaluation_that_is_short_of_time_says_how_much_it_did(make_moodle, app, course):
+    environ = {"lambda.event": REST, "lambda.context": context(1.0)}
+    answer = make_moodle(app, environ=environ).evaluation(course.labelled(60), niterations=10).json
+    assert "There was time for 1 of 10 iterations." in answer["info"]
+    assert answer["runid"]
