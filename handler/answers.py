@@ -1,10 +1,7 @@
-"""What Moodle is told of an evaluation: its codes, its fields, and the log to download."""
+"""What Moodle is told of an evaluation: its codes and its fields."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from typing import Any
 
 from mlcore import Evaluation
@@ -82,42 +79,3 @@ def _verdict(
         "min_score": min_score,
         "accepted_deviation": max_deviation,
     }
-
-
-def evaluation_log(answer: dict[str, Any], evaluation: Evaluation | None) -> bytes:
-    """Return the zip that Moodle unpacks beside its own logs: all figures, and a summary."""
-    figures: dict[str, Any] = {"answer": answer}
-    lines = [f"{name}: {_shown(value)}" for name, value in answer.items() if name != "info"]
-    if evaluation is not None:
-        figures["iterations"] = [vars(measures) for measures in evaluation.iterations]
-        figures["report"] = evaluation.report
-        lines += _most_important(evaluation.report["indicators"] or [])
-    return zipped(
-        {
-            "evaluation.json": json.dumps(figures, indent=1, allow_nan=False),
-            "info.log": "\n".join([*lines, *answer["info"], ""]),
-        }
-    )
-
-
-def _most_important(indicators: list[dict[str, Any]]) -> list[str]:
-    """Return a line that names the indicators which stand out from chance, five at most."""
-    names = [
-        entry["indicator"]
-        for entry in indicators
-        if entry["importance"] > entry["importance_deviation"]
-    ]
-    return [f"The indicators that matter most: {', '.join(names[:5])}"] if names else []
-
-
-def zipped(files: dict[str, str]) -> bytes:
-    """Return a zip with these text files; Moodle takes an empty one, too."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return out.getvalue()
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

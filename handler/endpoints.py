@@ -8,6 +8,8 @@ blueprint, so that what was written for that backend (its public tests, for one)
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
@@ -19,6 +21,7 @@ from handler.evaluations import Evaluations
 from handler.logs import note, stage
 from handler.modelid import ModelId
 from handler.models import Models
+from handler.report import EMPTY_LOG, Context, evaluation_log
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled
 from mlcore.errors import NotEnoughData
@@ -111,7 +114,7 @@ def evaluation() -> Json:
         answer, runid = repeated
         return _with_run(answer, runid)
 
-    result = dataset = None
+    result, context = None, Context(datetime.now(UTC), trained=has_trained)
     if trained is not None and classifier is None:
         answer = answers.without_evaluation(
             answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
@@ -120,6 +123,7 @@ def evaluation() -> Json:
         with stage("parse"):
             dataset = read_labelled(data)
         note(rows=len(dataset.y), features=dataset.X.shape[1])
+        context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
         try:
             with stage("evaluate"):
                 result = evaluate(dataset, n_iterations, classifier, deadline(_LOG_SECONDS))
@@ -128,9 +132,9 @@ def evaluation() -> Json:
             answer = answers.without_evaluation(
                 answers.NOT_ENOUGH_DATA, str(error), min_score, max_deviation
             )
-    log = answers.evaluation_log(answer, result)
-    about = (dataset.target, dataset.time_splitting) if dataset else ("", "")
-    runid = _evaluations().keep(model, digest, answer, log, *about)
+    with stage("report"):
+        log = evaluation_log(answer, result, context)
+    runid = _evaluations().keep(model, digest, answer, log, context.target, context.time_splitting)
     _note(model)
     return _with_run(answer, runid)
 
@@ -139,7 +143,7 @@ def evaluationlog() -> Response:
     """Send the files of an evaluation; an unknown run has none."""
     model = fields.model_id()
     runid = fields.whole_number("runid", None, 0, MAX_RUNID)
-    return _zip(_evaluations().log(model, runid) or answers.zipped({}))
+    return _zip(_evaluations().log(model, runid) or EMPTY_LOG)
 
 
 def export() -> Response:

@@ -282,20 +282,30 @@ class Task:
 
     def choose(self) -> Recipe:
         """Return the recipe that predicts held-out samples best."""
-        has_prior = self.samples.prior is not None
-        sizes = np.bincount(self.y, self.weights, self.samples.n_classes)
-        if sizes.min() < _TINY_CLASS or sizes.sum() < _TINY_SAMPLES:
-            if has_prior:
-                return Recipe((("prior", None, 1.0),))
-            penalty = 1.0 if sizes.sum() < _TINY_SAMPLES else _RARE_CLASS_PENALTY
-            return Recipe((("linear", penalty, 1.0),))
-        effort = next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
+        fallback = self.fallback()
+        if fallback is not None:
+            return fallback
+        effort = self._effort
         trials = _Trials()
         with threadpool_limits(1):  # on data of this size threads wait for each other
             for learned, held in self._folds(effort.n_folds, effort.n_tested):
                 fold, test = self.weighted(learned), self.weighted(held)
                 trials.add(fold._tried(test, effort, trials.is_open), test.weights)
         return trials.recipe()
+
+    def fallback(self) -> Recipe | None:
+        """Return the recipe for samples too few to hold any out, None where they are enough."""
+        sizes = np.bincount(self.y, self.weights, self.samples.n_classes)
+        if sizes.min() >= _TINY_CLASS and sizes.sum() >= _TINY_SAMPLES:
+            return None
+        if self.samples.prior is not None:
+            return Recipe((("prior", None, 1.0),))
+        penalty = 1.0 if sizes.sum() < _TINY_SAMPLES else _RARE_CLASS_PENALTY
+        return Recipe((("linear", penalty, 1.0),))
+
+    @property
+    def _effort(self) -> _Effort:
+        return next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
 
     def _folds(self, n_folds: int, n_tested: int) -> Iterator[tuple[Floats, Floats]]:
         """Yield weights to learn with and weights to test with.
@@ -338,6 +348,43 @@ class Task:
             if is_open(name, boosting):
                 for rounds, likelihood in self._boosted_on(name, boosting, test):
                     yield (name, replace(boosting, rounds=rounds)), likelihood
+
+    def boosting_curve(self, recipe: Recipe, held: Floats) -> list[tuple[int, float, float]]:
+        """Return how the log-loss of boosted trees changes with their rounds.
+
+        The recipe's heaviest trees get some rounds more than it says, to show what would follow;
+        where it has none, it is the first boosting that is tried for so many samples.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        held : ndarray of shape (n_samples,), float64
+            How often each of all samples is tested on; 0 for most.
+
+        Returns
+        -------
+        list of (int, float, float)
+            Rounds, log-loss of what is learned from, log-loss of what is held out.
+        """
+        trees = [
+            (weight, name, replace(setting, rounds=setting.rounds + _PATIENCE))
+            for name, setting, weight in recipe.parts
+            if isinstance(setting, Boosting)
+        ]
+        first = (0.0, "sharp", self._effort.boostings[0])
+        _, name, boosting = max(trees, key=lambda part: part[0], default=first)
+        # the weights say which samples count for stopping; those learned from are only looked at
+        everything = Task(self.samples, np.arange(len(held)), held)
+        with threadpool_limits(1):
+            scored = self._boosted_on(name, boosting, everything)
+        return [
+            (
+                rounds,
+                -float(self.weights @ np.log(likelihood[self.rows]) / self.weights.sum()),
+                -float(held @ np.log(likelihood) / held.sum()),
+            )
+            for rounds, likelihood in scored
+        ]
 
     # fitting -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlcore import errors
 from mlcore.classifier import Classifier
+from mlcore.curves import threshold_curves
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
 from mlcore.explanation import importance
@@ -24,6 +25,11 @@ Counts = NDArray[np.int64]
 TEST_SHARE = 0.2
 _BINS = 10  # of the calibration table
 _SMALLEST = 1e-6
+_HALVINGS = 4  # of what is learned from, for the learning curve
+_HALVED = 2  # iterations that it is the mean of
+_SPARE = 0.5  # seconds for what has no clock of its own
+_FOR_ITERATIONS = 0.6  # of the time left after the first one
+_FOR_EXPLANATION = 0.5  # of the time left then; the curves get the rest
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,11 @@ class Evaluation:
         Iterations that were asked for; fewer were done when time ran out.
     report : dict
         Figures about the dataset and all test samples together, ready for JSON. Its `indicators`
-        say what the classifiers rely on (see `mlcore.explanation.importance`).
+        say what the classifiers rely on (see `mlcore.explanation.importance`), `roc`,
+        `precision_recall` and `counts_by_threshold` what other thresholds would do (see
+        `mlcore.curves.threshold_curves`), `learning_curve` whether more data would help, and
+        `boosting` how the loss falls round after round. The last two, and `indicators`, are None
+        where there was no time for them; the last two also for a trained model.
     """
 
     iterations: tuple[Measures, ...]
@@ -96,7 +106,8 @@ def evaluate(
     classifier : Classifier or None
         A trained model to test as it is; None fits a new one in each iteration.
     deadline : float or None
-        Time (of `time.monotonic`) by which to end, if need be with fewer iterations (one at least).
+        Time (of `time.monotonic`) by which to end, if need be with fewer iterations (one at least)
+        and less of what explains them.
 
     Raises
     ------
@@ -106,10 +117,12 @@ def evaluate(
     """
     examples = Examples.of(dataset)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]
+    fits: _Fits | None = None
     if classifier is None:
         if sum(size >= 2 for size in sizes) < 2:
             raise errors.TooFewToEvaluate
-        test: _Test = _fresh(examples)
+        fits = _Fits(examples)
+        test: _Test = fits.test
     else:
         if classifier.classes != examples.classes:
             raise errors.OtherClasses(
@@ -117,57 +130,88 @@ def evaluate(
             )
         test = _trained(examples, classifier)
 
-    seed = int.from_bytes(
-        hashlib.sha256(examples.digests.tobytes() + examples.counts.tobytes()).digest()[:8], "big"
-    )
+    digest = hashlib.sha256(examples.digests.tobytes() + examples.counts.tobytes()).digest()[:8]
+    seed = int.from_bytes(digest, "big")
     splits = [
         _split(examples, np.random.default_rng([seed, i]), classifier is not None)
         for i in range(n_iterations)
     ]
-    results = list(_run(test, splits, deadline))
+    deadline = None if deadline is None else deadline - _SPARE
+    results, longest = _run(test, splits, deadline)
     held = np.stack(splits[: len(results)])
     predicted = np.stack([probabilities for probabilities, _ in results])
     tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
-    random = np.random.default_rng([seed, n_iterations])
-    return Evaluation(
-        iterations=tuple(
-            _measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
-        ),
-        n_asked=n_iterations,
-        report={
-            **_report(examples, predicted, held),
-            "indicators": importance(examples, tests, random, deadline),
-        },
+    iterations = tuple(
+        _measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
     )
+    codes = np.searchsorted(examples.classes, examples.y)
+    report = {
+        "seed": digest.hex(),
+        **_report(examples, predicted, held),
+        **threshold_curves(examples.classes, codes, predicted, held),
+        "indicators": importance(
+            examples,
+            tests,
+            np.random.default_rng([seed, n_iterations]),
+            _until(deadline, _FOR_EXPLANATION if fits else 1),
+        ),
+        "learning_curve": None,
+        "boosting": None,
+    }
+    if fits:
+        whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
+        random = np.random.default_rng([seed, n_iterations + 1])
+        report["learning_curve"] = _learning_curve(fits, whole, random, longest, deadline)
+        if deadline is None or time.monotonic() + longest <= deadline:
+            report["boosting"] = fits.boosting(held[0])
+    return Evaluation(iterations, n_iterations, report)
 
 
 # counts to test on, to probabilities of all examples' classes and the classifier they come from
 _Test = Callable[[Counts], tuple[Floats, Classifier]]
 
 
-def _fresh(examples: Examples) -> _Test:
-    """Return a test that fits on what is not tested.
+class _Fits:
+    """Tests that fit on what is not tested, by the recipe chosen from what the first one learns."""
 
-    The recipe is chosen once, from what the first iteration learns from.
-    """
-    from mlcore.blend import Recipe, Task
+    def __init__(self, examples: Examples) -> None:
+        from mlcore.blend import Recipe, Task
 
-    present, codes = np.unique(examples.y, return_inverse=True)
-    task = Task.of(examples.X, codes, examples.counts.astype(np.float64), len(present))
-    columns = np.searchsorted(examples.classes, present)
-    recipe: Recipe | None = None
+        present, codes = np.unique(examples.y, return_inverse=True)
+        self.examples = examples
+        self._classes = tuple(present.tolist())
+        self._columns = np.searchsorted(examples.classes, present)
+        counts = examples.counts.astype(np.float64)
+        self._task = Task.of(examples.X, codes, counts, len(present))
+        self._recipe: Recipe | None = None
 
-    def test(counts: Counts) -> tuple[Floats, Classifier]:
-        nonlocal recipe
-        learned = task.weighted((examples.counts - counts).astype(np.float64))
-        recipe = recipe or learned.choose()
-        classifier = replace(learned.fit(recipe), classes=tuple(present.tolist()))
+    def test(self, counts: Counts) -> tuple[Floats, Classifier]:
+        """Learn from all that is not tested."""
+        return self.test_after(self.examples.counts - counts, counts)
+
+    def test_after(self, learned: Counts, counts: Counts) -> tuple[Floats, Classifier]:
+        """Learn from these samples, which may be too few for what the recipe holds."""
+        task = self._task.weighted(learned.astype(np.float64))
+        self._recipe = self._recipe or task.choose()
+        classifier = replace(task.fit(task.fallback() or self._recipe), classes=self._classes)
         tested = counts > 0
-        probabilities = np.zeros((len(counts), len(examples.classes)))
-        probabilities[np.ix_(tested, columns)] = classifier.predict_proba(examples.X[tested])
+        probabilities = np.zeros((len(counts), len(self.examples.classes)))
+        probabilities[np.ix_(tested, self._columns)] = classifier.predict_proba(
+            self.examples.X[tested]
+        )
         return probabilities, classifier
 
-    return test
+    def boosting(self, counts: Counts) -> dict[str, list[Any]] | None:
+        """Return the log-loss of boosted trees by their rounds, None where data is too little."""
+        task = self._task.weighted((self.examples.counts - counts).astype(np.float64))
+        if task.fallback() is not None:
+            return None
+        assert self._recipe is not None
+        curve = task.boosting_curve(self._recipe, counts.astype(np.float64))
+        names = ("rounds", "training_log_loss", "validation_log_loss")
+        return {
+            name: list(values) for name, values in zip(names, zip(*curve, strict=True), strict=True)
+        }
 
 
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
@@ -178,34 +222,121 @@ def _trained(examples: Examples, classifier: Classifier) -> _Test:
 
 def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Counts:
     """Draw a fifth of each class to test on, at least one; all but one at most unless `whole`."""
-    held = np.zeros(len(examples.counts), dtype=np.int64)
+    return _drawn(
+        examples,
+        examples.counts,
+        lambda size: min(max(round(TEST_SHARE * size), 1), size if whole else size - 1),
+        random,
+    )
+
+
+def _drawn(
+    examples: Examples, counts: Counts, size: Callable[[int], int], random: np.random.Generator
+) -> Counts:
+    """Draw from samples so many of each class as `size` says of how many there are."""
+    drawn = np.zeros(len(counts), dtype=np.int64)
     for value in examples.classes:
         of_class = np.flatnonzero(examples.y == value)
-        counts = examples.counts[of_class]
-        size = int(counts.sum())
-        n_held = min(max(round(TEST_SHARE * size), 1), size if whole else size - 1)
-        if n_held > 0:
-            held[of_class] = random.multivariate_hypergeometric(counts, n_held, method="marginals")
-    return held
+        n_drawn = size(int(counts[of_class].sum()))
+        if n_drawn > 0:
+            drawn[of_class] = random.multivariate_hypergeometric(
+                counts[of_class], n_drawn, method="marginals"
+            )
+    return drawn
 
 
 def _run(
     test: _Test, splits: list[Counts], deadline: float | None
-) -> Iterator[tuple[Floats, Classifier]]:
-    """Yield the results of the iterations for which there is time."""
+) -> tuple[list[tuple[Floats, Classifier]], float]:
+    """Return the results of the iterations for which there is time, and how long one took."""
     import joblib
 
     began = time.monotonic()
-    yield test(splits[0])
+    results = [test(splits[0])]
     longest = time.monotonic() - began
+    until = _until(deadline, _FOR_ITERATIONS)
     n_threads = joblib.cpu_count()
     with ThreadPoolExecutor(n_threads) as pool:
         for at in range(1, len(splits), n_threads):
             began = time.monotonic()
-            if deadline is not None and began + longest > deadline:
-                return
-            yield from pool.map(test, splits[at : at + n_threads])
+            if until is not None and began + longest > until:
+                break
+            results += pool.map(test, splits[at : at + n_threads])
             longest = max(longest, time.monotonic() - began)
+    return results, longest
+
+
+def _until(deadline: float | None, share: float) -> float | None:
+    """Return when so much of the time left will have passed."""
+    if deadline is None:
+        return None
+    now = time.monotonic()
+    return now + share * (deadline - now)
+
+
+def _learning_curve(
+    fits: _Fits,
+    whole: list[tuple[Counts, Measures]],
+    random: np.random.Generator,
+    longest: float,
+    deadline: float | None,
+) -> list[dict[str, Any]] | None:
+    """Return how well is predicted what was learned from fewer and fewer samples.
+
+    Parameters
+    ----------
+    whole : list of (Counts, Measures)
+        What iterations tested, and what was measured of it.
+    longest : float
+        Seconds that an iteration took, the choice of the recipe included; a curve takes less.
+
+    Returns
+    -------
+    list of dict, or None when there was no time
+        Each with means and standard deviations over the iterations, the fewest samples first.
+    """
+    import joblib
+
+    curves: list[list[tuple[int, Measures]]] = []
+    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
+        for counts, measures in whole:
+            began = time.monotonic()
+            if deadline is not None and began + longest > deadline:
+                break
+            learned = fits.examples.counts - counts
+            shares = _halves(fits.examples, learned, random)
+            results = pool.map(lambda share, counts=counts: fits.test_after(share, counts), shares)
+            curves.append(
+                [
+                    (int(learned.sum()), measures),
+                    *(
+                        (int(share.sum()), _measure(fits.examples, p, counts))
+                        for share, (p, _) in zip(shares, results, strict=True)
+                    ),
+                ]
+            )
+    return [
+        {
+            "samples": point[0][0],
+            **{
+                name + suffix: float(statistic([getattr(measures, name) for _, measures in point]))
+                for name in ("log_loss", "f1_score")
+                for suffix, statistic in (("", np.mean), ("_deviation", np.std))
+            },
+        }
+        for point in reversed(list(zip(*curves, strict=True)))
+    ] or None
+
+
+def _halves(examples: Examples, learned: Counts, random: np.random.Generator) -> list[Counts]:
+    """Return half of each class, half of that and so on, as long as no class is lost."""
+    halves: list[Counts] = []
+    for _ in range(_HALVINGS):
+        half = _drawn(examples, halves[-1] if halves else learned, lambda size: size // 2, random)
+        if len(np.unique(examples.y[half > 0])) < len(np.unique(examples.y[learned > 0])):
+            break
+        halves.append(half)
+    return halves
 
 
 def _measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measures:

@@ -2,14 +2,16 @@
 
 import doctest
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import metrics
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mlcore import blend
-from mlcore.blend import BlendedClassifier, Recipe
+from mlcore.blend import BlendedClassifier, Recipe, Task
 from mlcore.classifier import Classifier
 from tests.mlcore.builders import BLEND, BOOSTING, LINEAR, NET, TREES, make_course
 
@@ -307,6 +309,42 @@ def test_each_part_starts_from_what_the_imported_model_knows(teacher, recipe):
     model = fit(X, y, recipe, teacher)
     assert model.classifier_.prior is teacher
     assert model.score(unseen, unseen[:, 0] > 0) > 0.9
+
+
+# the boosting curve ------------------------------------------------------------------------------
+
+
+def half_learned(course):
+    """Return the task to learn from the first half of a course, and weights that hold the rest."""
+    held = np.where(np.arange(len(course.y)) < len(course.y) // 2, 0.0, 1.0)
+    n_classes = len(course.classes)
+    task = Task.of(course.X, course.y.astype(np.intp), np.ones(len(course.y)), n_classes)
+    return task.weighted(1 - held), held
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_boosting_curve_is_that_of_the_heaviest_trees(n_classes):
+    course = make_course(200, n_classes=n_classes, minority=0.5)
+    task, held = half_learned(course)
+    lighter = replace(BOOSTING, num_leaves=2)
+    parts = (("linear", 1.0, 0.5), ("sharp", lighter, 0.2), ("smooth", BOOSTING, 0.3))
+    curve = task.boosting_curve(Recipe(parts), held)
+    assert [rounds for rounds, *_ in curve] == list(range(10, len(curve) * 10 + 1, 10))
+    assert 4 <= len(curve) <= (BOOSTING.rounds + 40) // 10
+    for n_rounds, training, validation in curve:
+        trees = Recipe((("smooth", replace(BOOSTING, rounds=n_rounds), 1.0),))
+        p = task.fit(trees).predict_proba(course.X)
+        for log_loss, weights in ((training, 1 - held), (validation, held)):
+            expected = metrics.log_loss(course.y, p, sample_weight=weights)
+            assert log_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_trees_the_boosting_curve_is_that_of_the_first_boosting_tried(quick_choice):
+    task, held = half_learned(make_course(200, minority=0.5))
+    longer = replace(BOOSTING, rounds=BOOSTING.rounds - 40)
+    expected = task.boosting_curve(Recipe((("sharp", longer, 1.0),)), held)
+    assert expected
+    assert task.boosting_curve(LINEAR, held) == expected
 
 
 # side effects ------------------------------------------------------------------------------------

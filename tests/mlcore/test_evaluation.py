@@ -5,13 +5,18 @@ import subprocess
 import sys
 import time
 from dataclasses import astuple, fields, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from mlcore import Classifier, blend, errors, evaluate, evaluation
+from mlcore import Classifier, blend, errors, evaluate, evaluation, explanation
 from mlcore.evaluation import Measures
 from mlcore.parts import Dense
 from tests.mlcore.builders import joined, make_course, make_labelled, make_preparation, rows_of
@@ -179,20 +184,71 @@ def test_without_any_time_one_iteration_is_done(deadline):
     assert result.report["tested_samples"] == 40
 
 
-def test_a_deadline_ends_the_iterations_early(monkeypatch):
-    def slow(examples):
-        def test(counts):
-            time.sleep(0.3)
-            return np.full((len(counts), 2), 0.5), make_scorer()
+SECONDS = {"choose": 3, "fit": 1, "_deal": 0.25, "boosting_curve": 2}
+FIRST = SECONDS["choose"] + SECONDS["fit"] + 0.5  # less is too little for one iteration
 
-        return test
 
-    monkeypatch.setattr(evaluation, "_fresh", slow)
-    began = time.monotonic()
-    result = evaluate(make_scored(200), 1000, deadline=began + 1)
-    assert time.monotonic() < began + 1.1
-    assert 2 <= len(result.iterations) < 1000
-    assert result.n_asked == 1000
+@pytest.fixture
+def clock(monkeypatch, quick_choice):
+    """A clock that only work moves: a choice, a fit, a round of explanation, a boosting curve."""
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+
+    def let_take_time(owner, name):
+        work = getattr(owner, name)
+
+        def slow(*arguments):
+            clock.now += SECONDS[name]
+            return work(*arguments)
+
+        monkeypatch.setattr(owner, name, slow)
+
+    for name in ("choose", "fit", "boosting_curve"):
+        let_take_time(blend.Task, name)
+    let_take_time(explanation, "_deal")
+    for module in (evaluation, explanation):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    return clock
+
+
+PARTS = ["indicators", "learning_curve", "boosting"]
+
+
+def done_by(clock, deadline, classifier=None):
+    """Return how many iterations, and what else, an evaluation did until then."""
+    clock.now = 0.0
+    result = evaluate(make_scored(60), 10, classifier, deadline)
+    assert result.n_asked == 10
+    return len(result.iterations), [part for part in PARTS if result.report[part]]
+
+
+def test_it_ends_by_the_deadline_when_one_iteration_can_be_done(clock):
+    n_before, parts_before = 1, 1
+    for deadline in np.arange(FIRST, 32, 1.3):
+        n_iterations, parts = done_by(clock, deadline)
+        assert clock.now <= deadline
+        assert n_iterations >= n_before
+        assert parts == PARTS[: len(parts)]
+        assert len(parts) >= parts_before
+        n_before, parts_before = n_iterations, len(parts)
+    assert (n_before, parts_before) == (10, 3)
+
+
+def test_iterations_come_first_then_the_explanation_then_the_curves(clock):
+    assert done_by(clock, 0) == (1, [])
+    assert done_by(clock, FIRST + 1) == (1, PARTS[:1])
+    assert done_by(clock, 12) == (2, PARTS[:2])
+    assert done_by(clock, 28) == done_by(clock, 1000) == (10, PARTS)
+
+
+def test_a_learning_curve_of_one_iteration_has_no_deviation(quick_choice):
+    curve = evaluate(COURSE, 1).report["learning_curve"]
+    assert [point["log_loss_deviation"] for point in curve] == [0] * 5
+
+
+def test_a_trained_model_is_explained_until_the_deadline(clock):
+    assert done_by(clock, 1.8, make_scorer()) == (10, PARTS[:1])
+    assert clock.now == 5 * SECONDS["_deal"]
 
 
 def test_with_time_enough_all_iterations_are_done():
@@ -250,7 +306,7 @@ def test_columns_that_are_empty_or_constant_are_no_hindrance():
 
 
 def test_a_trained_model_is_tested_as_it_is(monkeypatch):
-    monkeypatch.setattr(evaluation, "_fresh", None)
+    monkeypatch.setattr(evaluation, "_Fits", None)
     result = evaluate(make_scored(500), 10, make_scorer())
     assert len(result.iterations) == 10
     assert result.report["tested_samples"] == 10 * 100
@@ -330,6 +386,12 @@ def test_the_baseline_is_the_most_frequent_class_always():
     assert baseline["log_loss"] == pytest.approx(metrics.log_loss(y, np.tile([0.8, 0.2], (20, 1))))
 
 
+def test_the_seed_is_that_of_the_dataset(result):
+    seeds = {evaluate(make_scored(20, seed=i), 1, make_scorer()).report["seed"] for i in range(3)}
+    assert len(seeds) == 3
+    assert {len(bytes.fromhex(seed)) for seed in seeds | {result.report["seed"]}} == {8}
+
+
 @pytest.mark.parametrize(
     "dataset",
     [
@@ -366,3 +428,233 @@ with ThreadPoolExecutor(4) as pool:
         text=True,
     )
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+
+
+# curves over all thresholds -----------------------------------------------------------------------
+
+
+def points_of(curve):
+    return np.array(curve["points"]).T
+
+
+def distances_to(line, points):
+    """Return how far each point is from a line of points."""
+    begin, way = line[:-1], np.diff(line, axis=0)
+    beside = points[:, None] - begin
+    along = np.clip((beside * way).sum(axis=2) / np.maximum((way**2).sum(axis=1), 1e-30), 0, 1)
+    return np.linalg.norm(beside - along[:, :, None] * way, axis=2).min(axis=1)
+
+
+def check_curves(report):
+    """Check what holds for the curves of any evaluation."""
+    tested = np.sum(report["confusion_matrix"], axis=1)
+    for roc in report["roc"]:
+        fpr, tpr = points_of(roc)
+        assert roc["points"][0] == [0, 0]
+        assert roc["points"][-1] == [1, 1]
+        assert (np.diff(fpr) >= 0).all()
+        assert (np.diff(tpr) >= 0).all()
+        assert len(fpr) <= 200
+    for curve in report["precision_recall"]:
+        recall, precision = points_of(curve)
+        assert curve["points"][0] == [0, 1]
+        assert curve["points"][-1] == [1, pytest.approx(curve["share"])]
+        assert (np.diff(recall) >= 0).all()
+        assert ((precision >= 0) & (precision <= 1)).all()
+        assert len(recall) <= 200
+    for counts in report["counts_by_threshold"]:
+        rows = {name: np.array(row) for name, row in counts.items() if name != "class"}
+        np.testing.assert_allclose(rows.pop("thresholds"), np.linspace(0, 1, 127), atol=1e-12)
+        assert {row.shape for row in rows.values()} == {(127,)}
+        assert {row.dtype for row in rows.values()} == {np.dtype(int)}
+        assert (np.array(list(rows.values())) >= 0).all()
+        of_class = tested[[entry["class"] for entry in report["classes"]].index(counts["class"])]
+        assert (rows["true_positives"] + rows["false_negatives"] == of_class).all()
+        others = report["tested_samples"] - of_class
+        assert (rows["false_positives"] + rows["true_negatives"] == others).all()
+    names = ("roc", "precision_recall", "counts_by_threshold")
+    drawn = [[curve["class"] for curve in report[name]] for name in names]
+    classes = [entry["class"] for entry in report["classes"]]
+    expected = [
+        value
+        for value, of_class in zip(classes, tested, strict=True)
+        if 0 < of_class < report["tested_samples"] and (len(classes) > 2 or value == classes[1])
+    ]
+    assert drawn == [expected] * 3
+
+
+@pytest.mark.parametrize(("n_samples", "n_classes"), [(40, 2), (3000, 2), (900, 3), (500, 4)])
+def test_the_curves_are_those_of_scikit_learn(all_tested, n_samples, n_classes):
+    dataset, scorer = make_scored(n_samples, n_classes), make_scorer(n_classes)
+    report = evaluate(dataset, 2, scorer).report
+    check_curves(report)
+    probabilities = scorer.predict_proba(dataset.X)
+    assert len(report["roc"]) == (1 if n_classes == 2 else n_classes)
+    for roc, curve in zip(report["roc"], report["precision_recall"], strict=True):
+        is_class, p = dataset.y == roc["class"], probabilities[:, roc["class"]]
+        fpr, tpr = points_of(roc)
+        area = metrics.auc(fpr, tpr)
+        assert area == pytest.approx(metrics.roc_auc_score(is_class, p), abs=1e-3)
+        every = np.column_stack(metrics.roc_curve(is_class, p, drop_intermediate=False)[:2])
+        assert distances_to(np.array(roc["points"]), every).max() < 0.002
+        assert distances_to(every, np.array(roc["points"])).max() < 1e-9
+
+        assert curve["share"] == pytest.approx(is_class.mean())
+        precision, recall, _ = metrics.precision_recall_curve(is_class, p)
+        every = np.column_stack([recall, precision])[::-1]
+        assert distances_to(np.array(curve["points"]), every).max() < 0.004
+        assert distances_to(every, np.array(curve["points"])).max() < 1e-9
+
+
+def test_counts_by_threshold_are_those_of_probabilities_at_or_above_it(all_tested):
+    dataset = make_labelled([[0], [0], [0.5], [3], [-3], [-9]], [0, 1, 1, 1, 0, 0])
+    (counts,) = evaluate(dataset, 3, make_scorer()).report["counts_by_threshold"]
+    assert counts["class"] == 1
+    p = make_scorer().predict_proba(dataset.X)[:, 1]
+    assert p[0] == counts["thresholds"][63] == 0.5
+    for i, threshold in enumerate(counts["thresholds"]):
+        assert counts["true_positives"][i] == 3 * ((p >= threshold) & (dataset.y == 1)).sum()
+        assert counts["false_positives"][i] == 3 * ((p >= threshold) & (dataset.y == 0)).sum()
+
+
+def test_the_curves_are_of_all_iterations_together(result):
+    check_curves(result.report)
+    (counts,) = result.report["counts_by_threshold"]
+    at_half = [
+        [counts["true_negatives"][63], counts["false_positives"][63]],
+        [counts["false_negatives"][63], counts["true_positives"][63]],
+    ]
+    assert at_half == result.report["confusion_matrix"]
+
+
+def test_of_one_class_there_are_no_curves():
+    dataset = make_labelled([[0.5], [0.7]], [1, 1], classes=(0, 1))
+    report = evaluate(dataset, 2, make_scorer()).report
+    assert report["roc"] == report["precision_recall"] == report["counts_by_threshold"] == []
+
+
+# the learning curve -------------------------------------------------------------------------------
+
+
+def test_the_learning_curve_ends_with_all_that_is_learned_from(result):
+    curve = result.report["learning_curve"]
+    assert np.bincount(COURSE.y).tolist() == [141, 59]
+    assert [point["samples"] for point in curve] == [9, 19, 39, 79, 160]
+    for name in ("log_loss", "f1_score"):
+        values = [getattr(measures, name) for measures in result.iterations[:2]]
+        assert curve[-1][name] == pytest.approx(np.mean(values))
+        assert curve[-1][f"{name}_deviation"] == pytest.approx(np.std(values))
+
+
+def test_more_samples_are_better_where_there_is_much_to_learn():
+    X = np.random.default_rng(0).uniform(-1, 1, (600, 2)).round(2)
+    curve = evaluate(make_labelled(X, X.prod(axis=1) > 0), 2).report["learning_curve"]
+    assert curve[-1]["log_loss"] < 0.5 * curve[0]["log_loss"]
+    assert curve[-1]["f1_score"] > curve[0]["f1_score"]
+
+
+def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_tested(
+    monkeypatch, quick_choice
+):
+    fitted = []
+    test_after = evaluation._Fits.test_after
+
+    def watched(fits, learned, counts):
+        sizes = [int(learned[fits.examples.y == value].sum()) for value in (0, 1)]
+        fitted.append((learned, counts, sizes))
+        assert (learned + counts <= fits.examples.counts).all()
+        return test_after(fits, learned, counts)
+
+    monkeypatch.setattr(evaluation._Fits, "test_after", watched)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    evaluate(joined(COURSE, COURSE), 2)
+    wholes, shares = fitted[:2], fitted[2:]
+    for i, whole in enumerate(wholes):
+        curve = [whole, *shares[4 * i : 4 * i + 4]]
+        for (more, tested, of_more), (fewer, also_tested, of_fewer) in pairwise(curve):
+            assert (tested == also_tested).all()
+            assert (fewer <= more).all()
+            assert of_fewer == [size // 2 for size in of_more]
+
+
+@pytest.mark.parametrize(
+    ("y", "samples"),
+    [
+        ([0, 0, 1, 1], [2]),
+        ([0] * 20 + [1] * 2, [17]),
+        ([0] * 20 + [1] * 5, [5, 10, 20]),
+        ([0] * 50 + [1] * 50 + [2], [81]),
+    ],
+    ids=str,
+)
+def test_shares_in_which_a_class_is_missing_are_left_out(y, samples):
+    X = np.random.default_rng(0).uniform(-1, 1, (len(y), 2)).round(2)
+    curve = evaluate(make_labelled(X, y), 2).report["learning_curve"]
+    assert [point["samples"] for point in curve] == samples
+
+
+# the boosting curve -------------------------------------------------------------------------------
+
+
+def test_the_boosting_curve_shows_that_learning_by_heart_is_no_use():
+    random = np.random.default_rng(0)
+    memorable = make_labelled(random.uniform(-1, 1, (300, 30)), random.integers(0, 2, 300))
+    boosting = evaluate(memorable, 1).report["boosting"]
+    assert boosting["rounds"] == list(range(10, 10 * len(boosting["rounds"]) + 1, 10))
+    training, validation = boosting["training_log_loss"], boosting["validation_log_loss"]
+    assert len(training) == len(validation) == len(boosting["rounds"])
+    assert training == sorted(training, reverse=True)
+    assert training[-1] < 0.6 < validation[-1]
+
+
+def test_too_little_data_has_no_boosting_curve():
+    assert evaluate(make_obvious(12), 3).report["boosting"] is None
+
+
+def test_a_trained_model_has_neither_learning_nor_boosting_curve():
+    report = evaluate(make_scored(100), 3, make_scorer()).report
+    check_curves(report)
+    assert report["learning_curve"] is report["boosting"] is None
+    assert report["roc"]
+
+
+# whatever comes -----------------------------------------------------------------------------------
+
+
+def check_report(report):
+    """Check what holds for any report."""
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    check_curves(report)
+    if report["learning_curve"] is not None:
+        samples = [point["samples"] for point in report["learning_curve"]]
+        assert samples == sorted(set(samples))
+        assert samples[-1] < report["samples"]
+    if report["boosting"] is not None:
+        lengths = {len(values) for values in report["boosting"].values()}
+        assert len(lengths) == 1
+        assert lengths != {0}
+
+
+VALUES = st.sampled_from([np.nan, -1, 0, 0.33, 1])
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_data_has_a_report(quick_choice, data):
+    n_classes = data.draw(st.integers(2, 4))
+    n_samples = data.draw(st.integers(1, 60))
+    width = 1 if n_classes == 2 else n_classes
+    X = data.draw(hnp.arrays(np.float32, (n_samples, width), elements=VALUES))
+    y = data.draw(hnp.arrays(np.int64, n_samples, elements=st.integers(0, n_classes - 1)))
+    dataset = make_labelled(X, y, tuple(range(n_classes)))
+    n_iterations = data.draw(st.integers(1, 3))
+    check_report(evaluate(dataset, n_iterations, make_scorer(n_classes)).report)
+    if (np.bincount(y) >= 2).sum() >= 2:
+        report = evaluate(dataset, n_iterations).report
+        check_report(report)
+        assert report["learning_curve"]
+    else:
+        with pytest.raises(errors.TooFewToEvaluate):
+            evaluate(dataset, n_iterations)

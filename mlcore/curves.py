@@ -1,0 +1,131 @@
+"""Curves over all thresholds: what becomes of test samples when the bar for a class moves."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_POINTS = 200  # of a line at most
+_INVISIBLE = 0.0005  # of an axis: half a pixel of a chart 1,000 pixels wide
+_THRESHOLDS = np.arange(127) / 126  # as many as TensorBoard's PR curves have
+
+
+def threshold_curves(
+    classes: tuple[int, ...], codes: NDArray[np.intp], predicted: Floats, held: Counts
+) -> dict[str, list[dict[str, Any]]]:
+    """Return ROC, precision-recall curve and counts of each class against the others.
+
+    Of two classes there is one curve, that of the higher one. A class is left out when no sample of
+    it, or none of the others, was tested.
+
+    Parameters
+    ----------
+    classes : tuple of int
+    codes : ndarray of shape (n_distinct,), intp
+        Which of the classes each example has.
+    predicted : ndarray of shape (n_iterations, n_distinct, n_classes), float64
+        Probabilities.
+    held : ndarray of shape (n_iterations, n_distinct), int64
+        How many of each example were tested; those of all iterations are taken together.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. `roc` and `precision_recall` hold ``points`` of lines that are thinned out
+        as far as the eye cannot tell; precision starts at 1 where recall is 0, as in scikit-learn.
+    """
+    iterations, samples = np.nonzero(held)
+    counts = held[iterations, samples]
+    curves: dict[str, list[dict[str, Any]]] = {
+        "roc": [],
+        "precision_recall": [],
+        "counts_by_threshold": [],
+    }
+    for i in range(len(classes)) if len(classes) > 2 else [1]:
+        is_class = codes[samples] == i
+        if is_class.all() or not is_class.any():
+            continue
+        p, true, false = _passing(predicted[iterations, samples, i], is_class, counts)
+        recall, precision = true / true[-1], true[1:] / (true + false)[1:]
+        roc = np.column_stack([false / false[-1], recall])
+        precision_recall = np.column_stack([recall, np.concatenate([[1.0], precision])])
+        at = np.searchsorted(-p, -_THRESHOLDS, side="right")
+        by_threshold = {
+            "thresholds": _THRESHOLDS,
+            "true_positives": true[at],
+            "false_positives": false[at],
+            "true_negatives": false[-1] - false[at],
+            "false_negatives": true[-1] - true[at],
+        }
+        share = float(true[-1] / (true[-1] + false[-1]))
+        curves["roc"].append({"class": classes[i], "points": _thinned(roc).tolist()})
+        curves["precision_recall"].append(
+            {"class": classes[i], "share": share, "points": _thinned(precision_recall).tolist()}
+        )
+        curves["counts_by_threshold"].append(
+            {"class": classes[i]} | {name: row.tolist() for name, row in by_threshold.items()}
+        )
+    return curves
+
+
+def _passing(
+    p: Floats, is_class: NDArray[np.bool_], counts: Counts
+) -> tuple[Floats, Counts, Counts]:
+    """Return the distinct probabilities, falling, and how many samples are at or above them.
+
+    Returns
+    -------
+    p : ndarray of shape (n_distinct,), float64
+    true, false : ndarray of shape (n_distinct + 1,), int64
+        Samples of the class and others; the first is 0, above all probabilities.
+    """
+    order = np.argsort(-p)
+    p, counts = p[order], counts[order]
+    last = np.append(p[1:] != p[:-1], True)
+    passing = np.cumsum(counts)[last]
+    true = np.cumsum(np.where(is_class[order], counts, 0))[last]
+    return p[last], np.append(0, true), np.append(0, passing - true)
+
+
+def _thinned(points: Floats) -> Floats:
+    """Return the points that a line needs to look the same.
+
+    Ramer, Douglas and Peucker's way: from the line between both ends, the point that is farthest
+    from the line so far is added, until none is off visibly.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2), float64
+    """
+    kept = [0, len(points) - 1]
+    farthest: list[tuple[float, int, int, int]] = []
+
+    def look(begin: int, end: int) -> None:
+        if end - begin > 1:
+            distances = _distances(points[begin + 1 : end], points[begin], points[end])
+            at = int(distances.argmax())
+            if distances[at] > _INVISIBLE:
+                heappush(farthest, (-float(distances[at]), begin, begin + 1 + at, end))
+
+    look(*kept)
+    while farthest and len(kept) < _POINTS:
+        _, begin, at, end = heappop(farthest)
+        kept.append(at)
+        look(begin, at)
+        look(at, end)
+    return points[sorted(kept)]
+
+
+def _distances(points: Floats, begin: Floats, end: Floats) -> Floats:
+    """Return how far points are from the straight line between two others."""
+    way = end - begin
+    length = way @ way
+    along = np.clip((points - begin) @ way / length, 0, 1) if length else np.zeros(len(points))
+    distances: Floats = np.hypot(*(points - begin - along[:, None] * way).T)
+    return distances
