@@ -68,7 +68,8 @@ def _without_prefix(app: WSGIApplication, names: set[str]) -> WSGIApplication:
 
     def without_prefix(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         prefix, _, name = environ.get("PATH_INFO", "").rpartition("/")
-        if prefix and name in names:
+        # the index has no name, and is not what a slash behind another one leads to
+        if prefix and (name in names if name else prefix.rpartition("/")[2] not in names):
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
             environ["PATH_INFO"] = f"/{name}"
         return app(environ, start_response)

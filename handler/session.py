@@ -79,4 +79,4 @@ def _serializer(name: str, purpose: str) -> URLSafeTimedSerializer:
 
 
 def _path() -> str:
-    return f"{request.script_root}/"
+    return request.script_root + "/"
