@@ -80,7 +80,7 @@ def result(answer: dict[str, Any]) -> Result:
         return Result("bad", "Predicts too poorly", score)
     if status & answers.NOT_ENOUGH_DATA:
         varies = f"Score {answer['score']:.2f}, but it varies by {answer['score_deviation']:.2f}."
-        return Result("care", "Too little data to be sure", varies)
+        return Result("bad", "Too little data to be sure", varies)
     return Result("good", "Good enough for Moodle", score)
 
 

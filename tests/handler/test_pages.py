@@ -126,7 +126,7 @@ def test_a_model_is_told_in_words(browser, models):
     assert "Last evaluation Good enough for Moodle just now" in shown
     assert "Predictions 34 times, last 2 hours ago" in shown
     assert "A Moodle site last asked for something 2 hours ago" in shown
-    assert "https://site.example/moodle 4.5 2 hours ago" in shown
+    assert "https://site.example/moodle Moodle 4.5, last seen 2 hours ago" in shown
     assert "from this server’s own disk" in shown
 
 
