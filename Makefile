@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package test test-aws lint format bench bench-quality lock clean
+.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format bench bench-quality lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -37,6 +37,9 @@ endif
 test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed, for some minutes
 	$(run) pytest tests/aws $(ARGS)
 
+screenshots: setup ## Take pictures of the pages, in light, dark and print, into .screenshots
+	$(run) pytest tests/browser --screenshots .screenshots $(ARGS)
+
 lint: setup ## Check style, formatting and types
 	$(run) ruff check
 	$(run) ruff format --check
@@ -57,5 +60,5 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .bench .package .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .package .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +

@@ -110,7 +110,7 @@ def _ask(
             moodle.get("evaluationlog", **evaluation, runid=str(result["runid"])),
             out / "evaluation",
         ),
-        lambda names: f"{len(names)} files: {', '.join(names)}",
+        lambda names: f"{len(names)} files; open {out / 'evaluation' / 'report.html'}",
     )
     exported = _line(
         "export", lambda: moodle.get("export", **model), lambda data: f"{len(data):,} bytes"
@@ -169,7 +169,7 @@ def _unpack(data: bytes, folder: Path) -> list[str]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(folder)
         names = archive.namelist()
-    if "evaluation.json" not in names:
-        _fail("the evaluation has no figures")
+    if not {"report.html", "evaluation.json"} <= set(names):
+        _fail("the evaluation has no report or no figures")
     json.loads((folder / "evaluation.json").read_bytes())
     return names

@@ -26,6 +26,7 @@ AWS = {
 
 def pytest_addoption(parser):
     parser.addoption("--aws", action="store_true", help="also run what needs an AWS account")
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of pages there")
 
 
 @pytest.fixture(scope="session")

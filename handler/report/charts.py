@@ -76,7 +76,7 @@ def of_evaluation(answer: dict[str, Any], evaluation: Evaluation, target: str) -
         calibration(evaluation, target),
         roc(evaluation, target),
         precision_recall(report, target),
-        learning_curve(report["learning_curve"]),
+        learning_curve(evaluation),
         indicators(report, target),
         class_balance(report, target),
     ]
@@ -118,7 +118,7 @@ def confusion_matrix(evaluation: Evaluation, target: str) -> Chart:
     ]
     return Chart(
         file="confusion-matrix",
-        title=words.hardest(evaluation, target)[-2].removesuffix("."),
+        title=words.hardest(evaluation, target)[0].removesuffix("."),
         reading="Each row is 100 of those who really were so; the numbers say as what they were "
         "predicted. What lies on the diagonal (bold) is right.",
         alternative="Rows of what really was and as what it was predicted. "
@@ -203,7 +203,11 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
         for table, (colour, style) in zip(shown, _CURVES, strict=False):
             x = [b["predicted"] for b in table["bins"]]
             y = [b["observed"] for b in table["bins"]]
-            panel.line(x, y, colour, linestyle=style, marker="o", markersize=5)
+            panel.line(x, y, colour, linestyle=style)
+            most = max(b["samples"] for b in table["bins"])
+            for b in table["bins"]:
+                size = 4 + 5 * (b["samples"] / most) ** 0.5
+                panel.line([b["predicted"]], [b["observed"]], colour, marker="o", markersize=size)
         panel.names("predicted probability", "came true")
         _legend(panel, labels)
 
@@ -217,7 +221,8 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
         file="calibration",
         title=words.calibration(evaluation).removesuffix("."),
         reading="Of all it gave a probability of, say, 70 %, 70 of 100 should come true: then a "
-        f"dot lies on the dotted line. Below the line, it promised too much.{rest}",
+        f"dot lies on the dotted line. Below it, too much was promised. Small dots are of few "
+        f"tests.{rest}",
         alternative=f"Predicted probability and how often it came true. {told}.",
         columns=("class", "predicted", "came true", "tests"),
         rows=rows,
@@ -231,7 +236,7 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
 
 def roc(evaluation: Evaluation, target: str) -> Chart | None:
     """Show how many of a class are found at the price of how many false alarms."""
-    curves = [curve for curve in evaluation.report["roc"] if curve["points"]]
+    curves = evaluation.report["roc"]
     if not curves:
         return None
     sizes = {entry["class"]: entry["samples"] for entry in evaluation.report["classes"]}
@@ -272,7 +277,7 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
 
 def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
     """Show how many warnings are right when so many of a class are to be found."""
-    curves = [curve for curve in report["precision_recall"] if curve["points"]]
+    curves = report["precision_recall"]
     if not curves:
         return None
     shown, rest = _largest(curves, [curve["share"] for curve in curves], target)
@@ -314,8 +319,9 @@ def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
 # what it learns from ------------------------------------------------------------------------------
 
 
-def learning_curve(curve: list[dict[str, float]] | None) -> Chart | None:
+def learning_curve(evaluation: Evaluation) -> Chart | None:
     """Show how the error falls with more data."""
+    curve = evaluation.report["learning_curve"]
     if not curve:
         return None
     samples = [point["samples"] for point in curve]
@@ -338,7 +344,7 @@ def learning_curve(curve: list[dict[str, float]] | None) -> Chart | None:
 
     return Chart(
         file="learning-curve",
-        title=words.more_data(curve).removesuffix("."),
+        title=words.more_data(evaluation).removesuffix("."),
         reading="The error on new samples, after learning from so many. Where the line still falls "
         "at its end, more data would help. The grey bars show how much chance does.",
         alternative="Learning curve. "

@@ -33,7 +33,7 @@ WIDTH = 340  # points; as wide as a telephone, so that text keeps its size there
 SIZE = 10  # of text, in points
 _MARGIN = 8
 _LINE = 1.35 * SIZE
-_DPI = 200
+_DPI = 160
 _TITLE_WIDTH = 56  # characters
 
 _NAMES = {colour: name for name, colour in COLOURS.items()}
@@ -233,7 +233,8 @@ def _svg(figure: Any, total: float, header: float) -> str:
     figure.draw(renderer)
     height = _short(total - header)
     return (
-        f'<svg viewBox="0 {_short(header)} {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+        f'<svg viewBox="0 {_short(header)} {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'aria-hidden="true">'
         f"{''.join(renderer.parts)}</svg>"
     )
 

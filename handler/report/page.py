@@ -65,7 +65,7 @@ def page(
         With their SVG.
     """
     target = context.target
-    title = names.readable(target) if target else "A model of Moodle's analytics"
+    title = names.readable(target) if "\\" in target else "A model of Moodle's analytics"
     filled = {
         "title": title,
         "context": context,
@@ -116,13 +116,13 @@ def _not_evaluated(answer: dict[str, Any]) -> words.Verdict:
 
 def _questions(evaluation: Evaluation, context: Context) -> list[tuple[str, list[str]]]:
     """Return what an admin asks, with answers."""
-    target, report = context.target, evaluation.report
+    target = context.target
     probabilities = [words.calibration(evaluation), words.used(evaluation)]
     return [
         ("How often is it right?", [words.right(evaluation, target)]),
         ("What does it miss?", words.hardest(evaluation, target)),
         ("Can its probabilities be trusted?", [s for s in probabilities if s]),
-        ("Would more data help?", [words.more_data(report["learning_curve"])]),
+        ("Would more data help?", [words.more_data(evaluation)]),
     ]
 
 

@@ -12,9 +12,9 @@ from handler import answers, names
 from mlcore import Evaluation
 
 USED_FROM = 0.6  # Moodle drops predictions that are less sure
-_CLOSE = 0.03  # how far probabilities may be off to be taken at their word
-_FAR = 0.10
-_FLAT = 0.05  # of the log-loss: less than this is not worth the wait for more data
+_CLOSE = 3  # percentage points that probabilities may be off to be taken at their word
+_FAR = 10
+_FLAT = 0.05  # of the log-loss of knowing nothing: a gain below is not worth waiting for more data
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation, target: str) -> Verd
         )
         return Verdict("good", "Yes: this model may be used", why)
     if better or _tells_something(evaluation):
+        no_more = "hardly more" if answer["accuracy"] > baseline["accuracy"] else "no more"
         why = (
-            f"{accepted}, but it is hardly more often right than always guessing “{guess}”. What "
+            f"{accepted}, but it is {no_more} often right than always guessing “{guess}”. What "
             "it does tell is for whom the rarer outcome is more likely than for others: use its "
             "predictions as hints on whom to look at first."
         )
@@ -183,6 +184,8 @@ def hardest(evaluation: Evaluation, target: str) -> list[str]:
         for i in range(len(classes)):
             _, of_class, _, both = _counts(evaluation, i)
             shares.append(both / of_class if of_class else 1.0)
+        if min(shares) == 1:
+            return ["It found all samples of every class."]
         at = shares.index(min(shares))
     sentences = [found(evaluation, target, at), warnings_right(evaluation, target, at)]
     if len(classes) > 2:
@@ -212,39 +215,36 @@ def calibration(evaluation: Evaluation) -> str:
         for table in tables
         for b in table["bins"]
     )
-    off /= 2 * evaluation.report["tested_samples"]
-    number = f"{100 * off:.0f}"
-    points = f"on average they are {number} percentage point{'s' if number != '1' else ''} off"
-    if number == "0":
-        points = "on average they are less than one percentage point off"
-    if off <= _CLOSE:
-        return f"Its probabilities can be taken at their word: {points}."
-    if off <= _FAR:
-        return f"Its probabilities are roughly right: {points}."
-    return f"Its probabilities should not be taken at their word: {points}."
+    points = round(100 * off / (2 * evaluation.report["tested_samples"]))
+    number = f"{points} percentage point{'s' if points > 1 else ''}"
+    how_far = f"on average they are {number if points else 'less than one percentage point'} off"
+    if points <= _CLOSE:
+        return f"Its probabilities can be taken at their word: {how_far}."
+    if points <= _FAR:
+        return f"Its probabilities are roughly right: {how_far}."
+    return f"Its probabilities should not be taken at their word: {how_far}."
 
 
-def more_data(curve: list[dict[str, float]] | None) -> str:
-    """Say whether more data would help: what the second half of the data brought, and its noise.
+def more_data(evaluation: Evaluation) -> str:
+    """Say whether more data would help: what the second half of it brought, beside chance.
 
-    Parameters
-    ----------
-    curve : list of dict, or None
-        The report's ``learning_curve``.
+    The learning curve is a mean over two iterations, so chance is what the log-loss varies by from
+    one iteration to another, divided by the root of two.
     """
-    if not curve or len(curve) < 2:
+    curve = evaluation.report["learning_curve"]
+    deviation = evaluation.deviation("log_loss")
+    if not curve or len(curve) < 2 or len(evaluation.iterations) < 2:
         return "This evaluation cannot tell whether more data would help."
-    last = curve[-1]
-    half = min(curve[:-1], key=lambda point: abs(point["samples"] - last["samples"] / 2))
-    gain = half["log_loss"] - last["log_loss"]
-    noise = max(half["log_loss_deviation"], last["log_loss_deviation"])
-    grew = f"from {half['samples']:,.0f} to {last['samples']:,.0f} samples"
-    if gain > max(noise, _FLAT * half["log_loss"]):
-        share = gain / half["log_loss"]
-        return f"More data should help: {grew} its error fell by {share:.0%}."
-    if noise <= _FLAT * half["log_loss"]:
-        return f"More data of the same kind would hardly help: {grew} its error hardly changed."
-    return f"It is open whether more data would help: {grew} its error changed no more than chance."
+    assert deviation is not None
+    half, last = curve[-2:]
+    gain, chance = half["log_loss"] - last["log_loss"], deviation / 2**0.5
+    worth = _FLAT * evaluation.report["baseline"]["log_loss"]
+    grew = f"from {half['samples']:,} to {last['samples']:,} samples"
+    if gain > max(chance, worth):
+        return f"More data should help: {grew} its error fell by {gain / half['log_loss']:.0%}."
+    if chance <= worth:
+        return f"More data of the same kind would hardly help: {grew} its error hardly fell."
+    return f"It is open whether more data would help: {grew} its error fell no more than by chance."
 
 
 def direction(indicator: dict[str, Any], target: str, classes: list[int]) -> str:

@@ -10,9 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.bench import cold, core, datasets, growth, parsing, requests
+from infra.bench import cold, core, datasets, growth, parsing, reporting, requests
 
-_GOALS = {"parsing": parsing.goals, "requests": requests.goals, "cold": cold.goals}
+_GOALS = {
+    "parsing": parsing.goals,
+    "requests": requests.goals,
+    "reporting": reporting.goals,
+    "cold": cold.goals,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -42,6 +42,15 @@ _UNUSED = (
     *("boto3/data/", "boto3/examples/"),
     # the largest parts that nothing imports: example datasets, other formats, other sciences
     *("sklearn/datasets/", "scipy/datasets/", "scipy/io/", "scipy/signal/", "scipy/odr/"),
+    # of fonts and pictures all that drawing a PNG with DejaVu Sans does without
+    *("fontTools/[!m]*/", "fontTools/**/*.so", "mpl_toolkits/axes*/"),
+    *("matplotlib/mpl-data/sample_data/", "matplotlib/mpl-data/images/"),
+    *("matplotlib/mpl-data/fonts/[!t]*/", "matplotlib/backends/web_backend/"),
+    *(f"matplotlib/mpl-data/fonts/ttf/{name}*" for name in ("STIX", "cm", "*Serif", "*Mono")),
+    *("PIL/_avif.*", "PIL/_webp.*", "PIL/_imagingft.*", "PIL/_imagingcms.*", "PIL/_imagingmath.*"),
+    *("pillow.libs/libavif-*", "pillow.libs/libharfbuzz-*", "pillow.libs/libfreetype-*"),
+    *("pillow.libs/libpng16-*", "pillow.libs/liblcms2-*", "pillow.libs/libwebp*"),
+    *("pillow.libs/libbrotli*", "pillow.libs/libsharpyuv-*"),
     # what Zappa needs on the developer's machine only
     *("zappa/cli.py", "zappa/core.py", "zappa/letsencrypt.py"),
 )

@@ -6,13 +6,16 @@ project it imports what lies in the folder, as Lambda does.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 
 def main(folder: str) -> None:
-    """Use the ML core of a package, and its client for S3."""
+    """Use the ML core of a package, its report of an evaluation, and its client for S3."""
     sys.path.insert(0, folder)
     began = time.perf_counter()
 
@@ -22,10 +25,21 @@ def main(folder: str) -> None:
     course = Course(noise=0.3, seed=4)
     labelled = read_labelled(course.labelled(400))
     classifier, _ = train(labelled)
-    score = evaluate(labelled, n_iterations=2).mean("f1_score")
+    evaluation = evaluate(labelled, n_iterations=2)
     classes, _ = predict(classifier, read_unlabelled(course.unlabelled(50)))
-    assert score
     assert len(classes) == 50
+
+    from handler.answers import of_evaluation
+    from handler.report import Context, evaluation_log
+
+    answer = of_evaluation(evaluation, min_score=0.7, max_deviation=0.05)
+    context = Context(datetime.now(UTC), labelled.target, labelled.time_splitting)
+    log = zipfile.ZipFile(io.BytesIO(evaluation_log(answer, evaluation, context)))
+    names = set(log.namelist())
+    assert {"report.html", "evaluation.json", "info.log"} <= names
+    assert {"roc-curve.png", "learning-curve.png", "indicators.png"} <= names
+    assert sum("tfevents" in name for name in names) == 2
+    assert b"<svg" in log.read("report.html")
 
     import boto3
 
@@ -35,7 +49,10 @@ def main(folder: str) -> None:
 
     _check_libgomp(folder)
     seconds = time.perf_counter() - began
-    print(f"it trains, evaluates (score {score:.2f}) and predicts by itself, in {seconds:.1f} s")
+    print(
+        f"it trains, evaluates (score {answer['score']:.2f}, {len(names)} files of a report) and "
+        f"predicts by itself, in {seconds:.1f} s"
+    )
 
 
 def _check_libgomp(folder: str) -> None:

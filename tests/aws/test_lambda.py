@@ -32,7 +32,9 @@ def test_two_instances_share_the_models(moodle, course):
 
 def test_an_evaluation_and_its_log_come_back(moodle, course):
     answer = moodle.evaluation(course.labelled(60)).json
-    assert "evaluation.json" in moodle.evaluationlog(answer["runid"]).files
+    files = moodle.evaluationlog(answer["runid"]).files
+    assert {"report.html", "roc-curve.png", "evaluation.json"} <= set(files)
+    assert "tensor/validation/events.out.tfevents.0" in files
 
 
 def test_errors_are_sentences_behind_a_gateway_too(moodle):

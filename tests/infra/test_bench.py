@@ -43,6 +43,13 @@ def test_a_line_for_each_goal():
     assert re.search(r"^  memory, .* ≤ 4 +✓$", shown.stdout, re.M), shown.stdout
 
 
+def test_the_report_has_goals_of_its_own():
+    shown = bench("--goals", "reporting")
+    assert shown.returncode == 0, shown.stderr
+    assert re.search(r"^report on 365×\d+, .* s +≤ 2 ", shown.stdout, re.M), shown.stdout
+    assert re.search(r"^  its files, zipped .* MB +≤ 1 +✓$", shown.stdout, re.M), shown.stdout
+
+
 def test_growth_is_a_plot_and_a_page(tmp_path):
     pytest.importorskip("matplotlib")
     shown = bench("--growth", "1000", "--out", str(tmp_path / "new"))
