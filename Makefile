@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format bench bench-quality lock clean
+.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format load bench bench-quality lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -40,14 +40,18 @@ test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed
 screenshots: setup ## Take pictures of the pages, in light, dark and print, into .screenshots
 	$(run) pytest tests/browser --screenshots .screenshots $(ARGS)
 
-lint: setup ## Check style, formatting and types
+lint: setup ## Check style, formatting, types, and the locked packages for known vulnerabilities
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) mypy
+	@$(run) infra.audit
 
 format: setup ## Format the code, and fix what can be fixed by itself
 	$(run) ruff check --fix-only
 	$(run) ruff format
+
+load: setup ## Put a server under load, for a minute (ARGS="--seconds 60 --clients 16")
+	@$(run) infra.load $(ARGS)
 
 bench: setup ## Measure speed and memory against their goals (ARGS=--help lists the choices)
 	@$(run) infra.bench $(ARGS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import traceback
 from typing import ClassVar
 
 from flask import Flask, Response, request
@@ -75,6 +76,14 @@ class WrongCredentials(AdminError):
     sentence = (
         "The username or the password is wrong: correct them in Moodle under Site administration > "
         "Plugins > Machine learning backends > Python machine learning backend."
+    )
+
+
+class TooManyWrongPasswords(AdminError):
+    status = 429
+    sentence = (
+        "Too many wrong passwords were tried on this server in the last minute: check the username "
+        "and the password in Moodle, wait a minute, then try again."
     )
 
 
@@ -218,7 +227,7 @@ def _answer(error: Exception) -> Response:
     elif not isinstance(error, MlcoreError):
         reference = secrets.token_hex(4)
         note(reference=reference)
-        _log.error("reference %s", reference, exc_info=error)
+        _log.error("reference %s\n%s", reference, _trace(error))
         error = Unexpected(reference=reference)
         status = error.status
     if isinstance(error, StoreError):
@@ -226,9 +235,19 @@ def _answer(error: Exception) -> Response:
     answer = Response(str(error), status=status, mimetype="text/plain")
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Basic realm="Moodle machine learning backend"'
+    if status == 429:
+        answer.headers["Retry-After"] = "60"
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
+
+
+def _trace(error: BaseException) -> str:
+    """Return where an error came from and its kind; its message may quote what was sent to us."""
+    cause = error.__cause__ or error.__context__
+    lines = [_trace(cause), "which led to\n"] if cause else []
+    frames = traceback.format_tb(error.__traceback__)
+    return "".join([*lines, *frames, type(error).__qualname__, "\n"])
 
 
 def _of_werkzeug(error: HTTPException) -> AdminError:

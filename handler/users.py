@@ -6,11 +6,14 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
+from collections import deque
 from collections.abc import Mapping
+from time import monotonic
 
 from werkzeug.security import check_password_hash
 
-from handler.errors import SettingsError
+from handler.errors import SettingsError, TooManyWrongPasswords
 
 VARIABLE = "MOODLE_MLBACKEND_PYTHON_USERS"
 
@@ -18,6 +21,11 @@ VARIABLE = "MOODLE_MLBACKEND_PYTHON_USERS"
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _SCRYPT = re.compile(r"scrypt:([1-9]\d{1,6}):[1-9]\d?:[1-9]\d?\$[^$]+\$[0-9a-f]{128}", re.ASCII)
 _SHA256 = re.compile(r"sha256:([^:]*):([0-9a-f]{64})")
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # stand for bytes of the environment that are no UTF-8
+
+# So many wrong passwords may cost the time of a slow hash within so many seconds.
+_WRONG = 10
+_WINDOW = 60
 
 
 class Users:
@@ -35,6 +43,8 @@ class Users:
         self._decoy = max(self._entries.values(), key=_cost, default="")
         self._key = secrets.token_bytes(32)
         self._verified: dict[str, bytes] = {}
+        self._hashing = threading.Lock()
+        self._wrong: deque[float] = deque(maxlen=_WRONG)  # when they were tried
 
     @classmethod
     def parse(cls, text: str) -> Users:
@@ -53,15 +63,18 @@ class Users:
                 or not colon
                 or not password
                 or (":" in password and not _is_hash(password))
+                or _NO_TEXT.search(entry)
             ):
                 raise SettingsError(
                     f"Entry {position} of {VARIABLE} is not of the form user:password, "
                     "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
                     "'python -m handler users add NAME'."
                 )
-            if name in entries:
+            # also where only the case differs, as some file systems would keep their models together
+            if name.casefold() in map(str.casefold, entries):
                 raise SettingsError(
-                    f"Entry {position} of {VARIABLE} has the name of an earlier entry: remove one."
+                    f"Entry {position} of {VARIABLE} has the name of an earlier entry, upper and "
+                    "lower case aside: remove one."
                 )
             entries[name] = password
         return cls(entries)
@@ -72,13 +85,33 @@ class Users:
     def check(self, name: str, password: str) -> bool:
         """Say whether this is a user's password.
 
-        Takes as long for unknown users as for known ones. A password that was right is remembered
-        (as a keyed digest), so that the cost of its hash is paid once in a process.
+        Takes as long for unknown users as for known ones: whoever is wrong pays for the slowest of
+        all entries. A password that was right is remembered (as a keyed digest), so that the cost
+        of its hash is paid once in a process.
+
+        Raises
+        ------
+        handler.errors.TooManyWrongPasswords
+            When this would cost a slow hash, and too many wrong passwords did so a short time ago.
         """
         digest = hmac.digest(self._key, password.encode(), "sha256")
-        if hmac.compare_digest(self._verified.get(name, b""), digest):
+        if self._is_verified(name, digest):
             return True
-        right = _matches(self._entries.get(name, self._decoy), password) and name in self._entries
+        known = name in self._entries
+        stored = self._entries[name] if known else self._decoy
+        if not _is_slow(self._decoy):
+            right = _matches(stored, password) and known
+        elif known and not _is_slow(stored) and _matches(stored, password):
+            right = True
+        else:
+            with self._hashing:  # one at a time, as each takes a core and some 32 MB
+                if self._is_verified(name, digest):  # by now
+                    return True
+                self._require_patience()
+                slow = stored if _is_slow(stored) else self._decoy
+                right = _matches(slow, password) and known and slow is stored
+                if not right:
+                    self._wrong.append(monotonic())
         if right:
             self._verified[name] = digest
         return right
@@ -94,6 +127,13 @@ class Users:
             When there is no such user.
         """
         return hmac.digest(self._entries[name].encode(), b"signs what browsers keep", "sha256")
+
+    def _is_verified(self, name: str, digest: bytes) -> bool:
+        return hmac.compare_digest(self._verified.get(name, b""), digest)
+
+    def _require_patience(self) -> None:
+        if len(self._wrong) == _WRONG and monotonic() - self._wrong[0] < _WINDOW:
+            raise TooManyWrongPasswords
 
 
 def make_entry(name: str) -> tuple[str, str]:
@@ -120,7 +160,11 @@ def _is_hash(stored: str) -> bool:
 
 
 def _cost(stored: str) -> int:
-    return bool(_SHA256.fullmatch(stored)) + 2 * bool(_SCRYPT.fullmatch(stored))
+    return bool(_SHA256.fullmatch(stored)) + 2 * _is_slow(stored)
+
+
+def _is_slow(stored: str) -> bool:
+    return bool(_SCRYPT.fullmatch(stored))
 
 
 def _matches(stored: str, password: str) -> bool:

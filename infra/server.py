@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from handler import settings, users
 from infra.client import Moodle
@@ -24,8 +25,21 @@ class NotStarted(Exception):
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[tuple[Moodle, int]]:
+def running(
+    directory: Path,
+    more_users: Sequence[str] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[tuple[Moodle, int]]:
     """Run ``python -m handler`` on a free port, with a store of its own, and stop it afterwards.
+
+    Parameters
+    ----------
+    directory : Path
+        For its log, and for the models where `environ` names no bucket.
+    more_users : sequence of str
+        Entries of further users.
+    environ : mapping of str to str
+        Further variables.
 
     Yields
     ------
@@ -36,8 +50,11 @@ def running(directory: Path) -> Iterator[tuple[Moodle, int]]:
     """
     entry, password = users.make_entry(_USERNAME)
     environ = {
-        name: value for name, value in os.environ.items() if name not in settings.VARIABLES
-    } | {users.VARIABLE: entry, settings.DIRECTORY: str(directory / "models")}
+        **{name: value for name, value in os.environ.items() if name not in settings.VARIABLES},
+        users.VARIABLE: ",".join([entry, *more_users]),
+        settings.DIRECTORY: str(directory / "models"),
+        **environ,
+    }
     log = directory / "server.log"
     with (
         log.open("w") as errors,

@@ -7,7 +7,6 @@ it keeps the processor busy, where the system tells: other users of the machine 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,7 +41,7 @@ def goals() -> Iterator[Goal]:
         yield _goal(f"train {large}", 3, pid, lambda: _train(moodle, "large", many))
     with _server() as (moodle, pid):
         yield _goal("evaluate it ×10", 20, pid, lambda: _evaluate(moodle, many))
-        peak = _peak(pid)
+        peak = process.memory(pid, "VmHWM")
         if peak is None:
             print("The server's memory is not measured: this system does not tell.")
         else:
@@ -60,9 +59,9 @@ def _server() -> Iterator[tuple[Moodle, int]]:
 
 
 def _goal(what: str, limit: float, pid: int, work: Callable[[], object]) -> Goal:
-    before = _processor_seconds(pid)
+    before = process.processor_seconds(pid)
     seconds, _ = process.timed(work)
-    after = _processor_seconds(pid)
+    after = process.processor_seconds(pid)
     if before is None or after is None:
         return Goal(what, seconds, limit, "s")
     return Goal(what, after - before, limit, "s", aside=f"{seconds:.2f} s by the clock")
@@ -89,21 +88,3 @@ def _evaluate(moodle: Moodle, data: bytes) -> None:
         dataset=data,
     )
     assert answer["score"] > 0, answer
-
-
-def _processor_seconds(pid: int) -> float | None:
-    """Return the processor time of a process, where the system tells."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak(pid: int) -> int | None:
-    """Return the most memory that a process has used, in bytes, where the system tells."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))

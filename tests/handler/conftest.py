@@ -300,7 +300,7 @@ class Server:
 
 
 @contextmanager
-def _running(folder, *arguments, **environ):
+def _running(folder, *arguments, module="handler", **environ):
     """Run a server in a clean environment, with its models below a folder."""
     inherited = {
         name: value
@@ -316,7 +316,7 @@ def _running(folder, *arguments, **environ):
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "handler", "--port", "0", *arguments],
+            [sys.executable, "-m", module, "--port", "0", *arguments],
             cwd=PROJECT,
             env=inherited | environ,
             stdout=subprocess.PIPE,

@@ -243,9 +243,23 @@ def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
     for inside in ("Traceback", "ZeroDivision", "secrets", ".py"):
         assert inside not in answer.text
     of_error, of_request = caplog.records
-    assert reference in of_error.getMessage()
-    assert of_error.exc_info[0] is ZeroDivisionError
+    trace = of_error.getMessage()
+    assert trace.startswith(f"reference {reference}\n")
+    assert trace.endswith("raise self._error\nZeroDivisionError\n")
+    assert "handler/endpoints.py" in trace
+    assert "inner secrets" not in trace
     assert f'"reference": "{reference}"' in of_request.getMessage()
+
+
+def test_the_trace_of_an_error_tells_what_led_to_it_and_quotes_nothing(make_moodle, caplog):
+    """Messages of errors quote values: ``could not convert string to float: '0.771'``."""
+    inner, outer = KeyError("170040-2"), ValueError("could not convert string to float: '0.771'")
+    outer.__cause__ = inner
+    assert make_moodle(store=Broken(outer)).export().status == 500
+    trace = caplog.records[0].getMessage()
+    assert trace.index("KeyError\nwhich led to\n") < trace.index("ValueError\n")
+    assert "0.771" not in caplog.text
+    assert "170040" not in caplog.text
 
 
 def test_that_holds_in_flasks_debug_and_testing_modes_too(make_settings, make_moodle, monkeypatch):

@@ -2,6 +2,10 @@
 
 import json
 import logging
+import re
+import socket
+from base64 import b64encode
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -139,3 +143,121 @@ def test_outside_a_request_there_is_nothing_to_tell():
     """The models' store can be used by commands, too."""
     with logs.stage("store"):
         logs.note(rows=1)
+
+
+# a whole server -----------------------------------------------------------------------------------
+
+SECRETS = {
+    "password": "pass-70e1",
+    "wrong password": "wrong-70e2",
+    "wrong user": "stranger-70e3",
+    "sample id": "170040-7704",
+    "value": "0.7705",
+    "no number": "oops7706",
+    "indicator": "indicator7707",
+    "target": "target7708",
+    "import": "import7709",
+    "address": "address7710",
+    "header": "header7711",
+}
+
+
+def dataset(cell="0.5", target="0", labelled=True):
+    names = f"{SECRETS['indicator']},other"
+    names = f"{names},{SECRETS['target']}" if labelled else f"sampleid,{names}"
+    head = f'nfeatures,targettype,targetclasses\n2,discrete,"[0,1]"\n{names}\n'
+    row = f"{SECRETS['value']},{cell}"
+    row = f"{row},{target}\n-{row},1\n" if labelled else f"{SECRETS['sample id']},{row}\n"
+    return f"{head}{row}".encode()
+
+
+def bad_datasets(labelled):
+    yield dataset(SECRETS["no number"], labelled=labelled)
+    yield dataset("0.5,0.5", labelled=labelled)
+    yield dataset("0.5", target="7706", labelled=True)
+    yield dataset(labelled=labelled).replace(b"\n2,", b"\n3,")
+    yield dataset(labelled=labelled).replace(b"[0,1]", b"[0]")
+    yield dataset(labelled=labelled).replace(b"discrete", b"linear") + b"\xff"
+    yield dataset(labelled=labelled)[:-9]
+    yield SECRETS["value"].encode() * 10
+
+
+def use_in_every_way(moodle):
+    """Ask for everything, rightly and wrongly, and return the answers."""
+    good, unlabelled = dataset(), dataset(labelled=False)
+    for uniqueid in ("good", "fault"):
+        site = moodle.but(uniqueid=uniqueid)
+        yield site.training(good)
+        yield site.prediction(unlabelled)
+        yield site.evaluation(good)
+        yield site.evaluation(good, trained=site.dirhash)
+        yield site.evaluationlog(1)
+        exported = site.export()
+        yield exported
+        yield site.import_(exported.body)
+        if uniqueid == "fault":
+            yield site.deletemodel()
+        for bad in bad_datasets(labelled=True):
+            yield site.training(bad)
+            yield site.evaluation(bad)
+        for bad in bad_datasets(labelled=False):
+            yield site.prediction(bad)
+        yield site.import_(SECRETS["import"].encode())
+        yield site.import_(exported.body[:-30])
+        yield site.evaluationlog(SECRETS["no number"])
+        yield site.evaluation(good, minscore=SECRETS["no number"])
+        yield site.but(dirhash=None).training(good)
+    yield moodle.but(password=SECRETS["wrong password"]).training(good)
+    yield moodle.but(user=SECRETS["wrong user"]).training(good)
+    yield moodle.but(user=SECRETS["password"], password="default").training(good)
+    yield moodle.send("GET", f"/{SECRETS['address']}?{SECRETS['address']}")
+    yield moodle.send("GET", f"/training?{SECRETS['address']}")
+    yield moodle.send("POST", "/training", b"--x\r\n" + good, {"Content-Type": "multipart/x"})
+    yield moodle.send("POST", "/training", good, {"Content-Type": "multipart/form-data"})
+
+
+def raw_requests():
+    """What is no proper HTTP, or ends in its middle."""
+    secret = SECRETS["header"].encode()
+    head = b"POST /training HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + secret
+    yield head + b"\r\nContent-Length: " + secret + b"\r\n\r\n"
+    yield head + b"\r\nContent-Length: 1000\r\n\r\n" + secret
+    yield head + b"\r\nTransfer-Encoding: " + secret + b"\r\n\r\n"
+    yield head + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + secret + b"\r\n"
+    yield head + b"\r\n" + secret + b"\r\n\r\n"
+    yield secret + b"\r\n\r\n"
+    yield b"GET /" + secret + b" HTTP/9\r\n\r\n"
+    yield head + b"\r\nContent-Length: 2000000\r\n\r\n" + secret
+    yield head + b"x" * 300_000
+
+
+def test_a_server_never_writes_what_it_was_sent(running):
+    """Not to its log, and not to its output: when all is well, and when anything fails."""
+    password = SECRETS["password"]
+    with running(
+        module="tests.handler.faulty_server",
+        MOODLE_MLBACKEND_PYTHON_USERS=f"default:{password}",
+        MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB="1",
+    ) as server:
+        statuses = [
+            answer.status for answer in use_in_every_way(server.moodle.but(password=password))
+        ]
+        for raw in raw_requests():
+            with (
+                socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
+                suppress(ConnectionError),  # where it is refused before all was sent
+            ):
+                connection.sendall(raw)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1000)
+        stopped, rest = server.stop()
+        log = server.log.read_text()
+    assert stopped == 0
+    assert {200, 400, 401, 404, 405, 500} <= set(statuses)
+    assert len(re.findall(r"^reference \w{8}$", log, re.M)) == statuses.count(500) > 20
+    assert log.count("\nValueError\n") == statuses.count(500)
+    assert log.count('"endpoint": "training"') > 20
+    credentials = f"default:{password}"
+    written = (server.first_line + rest + log).lower()
+    for secret in (*SECRETS.values(), "nfeatures", b64encode(credentials.encode()).decode()):
+        assert secret.lower().rstrip("=") not in written

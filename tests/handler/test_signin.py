@@ -1,6 +1,7 @@
 """Sign-in: HTTP Basic authorization on every endpoint but /version."""
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 METHODS = {
     "training": "POST",
@@ -64,3 +65,12 @@ def test_each_request_signs_in_for_itself(moodle, client):
 def test_nobody_signs_in_with_the_hash_itself(make_moodle):
     entry = "sha256:salt:" + "0" * 64
     assert make_moodle(USERS=f"default:{entry}").but(password=entry).export().status == 401
+
+
+def test_guesses_are_refused_with_a_sentence(make_moodle):
+    entry = generate_password_hash("sshhhh", method="scrypt:1024:8:1")
+    moodle = make_moodle(USERS=f"default:{entry}")
+    guesses = [moodle.but(password=f"wrong{i}").export() for i in range(50)]
+    assert [guess.status for guess in guesses] == [401] * 10 + [429] * 40
+    assert guesses[-1].sentence.startswith("Too many wrong passwords were tried on this server")
+    assert guesses[-1].headers["Retry-After"] == "60"

@@ -1,18 +1,34 @@
 """Users and their passwords."""
 
 import hashlib
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
 from handler import users
-from handler.errors import SettingsError
+from handler.errors import SettingsError, TooManyWrongPasswords
 from handler.users import Users, make_entry
 
 SALT = "da243a51bce11bf9083d78da99a2544b"
 PLAIN = "default:sshhhh"
 SHA256 = f"default:sha256:{SALT}:{hashlib.sha256(SALT.encode() + b'sshhhh').hexdigest()}"
 SCRYPT = f"default:{generate_password_hash('sshhhh', method='scrypt:1024:8:1')}"
+MALFORMED = (
+    "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS is not of the form user:password, "
+    "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
+    "'python -m handler users add NAME'."
+)
+TWICE = (
+    "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry, upper and lower "
+    "case aside: remove one."
+)
 FORMATS = {"plain": PLAIN, "sha256": SHA256, "scrypt": SCRYPT}
 
 
@@ -40,6 +56,7 @@ def test_the_right_password_and_no_other_signs_in(entry):
     assert parsed.check("default", "sshhhh")
     for wrong in ("", "sshhh", "sshhhhh", "Sshhhh", "sshhhh ", entry, entry.partition(":")[2][1:]):
         assert not parsed.check("default", wrong)
+    parsed = Users.parse(entry)  # as there may not be many wrong ones in a minute
     for nobody in ("", "Default", "other", "default "):
         assert not parsed.check(nobody, "sshhhh")
 
@@ -101,6 +118,122 @@ def test_an_unknown_user_costs_as_much_as_the_most_expensive_one(checks, order):
     assert checks == [SCRYPT.partition(":")[2]]
 
 
+@pytest.mark.parametrize("password", ["wrong", "sshhhh"])
+def test_an_unknown_user_costs_as_much_as_one_whose_entry_is_cheap(checks, password):
+    """Else the time would tell that there is such a user."""
+    parsed = Users.parse(f"a:b,{SCRYPT}")
+    for name in ("a", "nobody"):
+        checks.clear()
+        assert not parsed.check(name, password)
+        assert checks[-1] == SCRYPT.partition(":")[2]
+        assert checks[:-1] in ([], ["b"])
+
+
+# guessing -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only a test sets forward."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(users, "monotonic", lambda: clock.now)
+    return clock
+
+
+def guess(parsed, names, times):
+    """Try wrong passwords, and return how many were refused without a look at them."""
+    refused = 0
+    for i, name in zip(range(times), itertools.cycle(names), strict=False):
+        try:
+            assert not parsed.check(name, f"wrong{i}")
+        except TooManyWrongPasswords:
+            refused += 1
+    return refused
+
+
+@pytest.mark.parametrize("names", [["default"], ["nobody"], ["default", "nobody", "a"]])
+def test_fifty_wrong_passwords_cost_ten_slow_hashes(checks, clock, names):
+    """Whether such a user exists makes no difference."""
+    parsed = Users.parse(f"{SCRYPT},a:b")
+    assert guess(parsed, names, 50) == 40
+    assert checks.count(SCRYPT.partition(":")[2]) == 10
+
+
+def test_the_right_password_works_once_the_minute_is_over(clock):
+    parsed = Users.parse(SCRYPT)
+    guess(parsed, ["default"], 50)
+    clock.now += 59
+    with pytest.raises(TooManyWrongPasswords):
+        parsed.check("default", "sshhhh")
+    clock.now += 1
+    assert parsed.check("default", "sshhhh")
+    assert guess(parsed, ["default"], 50) == 40
+
+
+def test_never_more_than_ten_wrong_ones_are_looked_at_within_a_minute(checks, clock):
+    parsed = Users.parse(SCRYPT)
+    looked_at = []
+    for _ in range(300):
+        before = len(checks)
+        guess(parsed, ["default"], 1)
+        looked_at += [clock.now] * (len(checks) - before)
+        clock.now += 1
+    assert len(looked_at) == 50
+    assert all(later - first >= 60 for first, later in zip(looked_at, looked_at[10:], strict=False))
+
+
+def test_who_has_signed_in_before_is_never_locked_out(clock):
+    parsed = Users.parse(f"{SCRYPT},{SHA256.replace('default', 'a')},c:d")
+    assert parsed.check("default", "sshhhh")
+    assert guess(parsed, ["default", "nobody"], 50) == 40
+    assert parsed.check("default", "sshhhh")
+    assert parsed.check("a", "sshhhh")  # for the first time, but such an entry costs nothing
+    assert parsed.check("c", "d")
+
+
+@pytest.mark.parametrize("cheap", [PLAIN, SHA256])
+def test_without_slow_hashes_there_is_no_limit(cheap, clock):
+    assert guess(Users.parse(cheap), ["default", "nobody"], 50) == 0
+
+
+def test_right_passwords_do_not_count(clock):
+    hashed = SCRYPT.partition(":")[2]
+    parsed = Users.parse(",".join(f"site{i}:{hashed}" for i in range(12)))
+    assert all(parsed.check(f"site{i}", "sshhhh") for i in range(12))
+
+
+def test_one_slow_hash_is_made_at_a_time(monkeypatch):
+    """Each takes 32 MB and a core. Who waited for a password to be looked at pays nothing more."""
+    at_work, most = [], []
+    matches = users._matches
+
+    def watched(stored, password):
+        at_work.append(password)
+        most.append(len(at_work))
+        time.sleep(0.01)
+        at_work.remove(password)
+        return matches(stored, password)
+
+    monkeypatch.setattr(users, "_matches", watched)
+    parsed = Users.parse(SCRYPT)
+    passwords = ["sshhhh"] * 16 + [f"wrong{i}" for i in range(16)]
+    together = threading.Barrier(len(passwords))
+
+    def answer(password):
+        together.wait()
+        try:
+            return parsed.check("default", password)
+        except TooManyWrongPasswords:
+            return "refused"
+
+    with ThreadPoolExecutor(len(passwords)) as pool:
+        answers = list(pool.map(answer, passwords))
+    assert max(most) == 1
+    assert sorted(map(str, answers[16:])) == ["False"] * 10 + ["refused"] * 6
+    right = answers[:16] == [True] * 16  # all of them, or none where ten wrong ones came first
+    assert len(most) == 10 + right
+
+
 # malformed ----------------------------------------------------------------------------------------
 
 
@@ -128,17 +261,39 @@ def test_an_entry_that_cannot_be_used_is_named_by_its_position_only(entry, posit
     entries = [*["a:b", "c:d"][: position - 1], entry, "e:f"]
     with pytest.raises(SettingsError) as raised:
         Users.parse(",".join(entries))
-    assert str(raised.value).startswith(f"Entry {position} of MOODLE_MLBACKEND_PYTHON_USERS is not")
-    assert "secret" not in str(raised.value)
-    assert "scrypt:1" not in str(raised.value)
+    assert str(raised.value) == MALFORMED.format(position)
+
+
+@pytest.mark.parametrize("entry", ["us\udce9r:secret", "user:se\udcffcret"])
+def test_an_entry_that_is_no_text_is_malformed(entry):
+    """Python stands such characters for bytes of the environment that are no UTF-8."""
+    with pytest.raises(SettingsError, match="Entry 2"):
+        Users.parse(f"a:b,{entry}")
+
+
+ENTRIES = st.text(alphabet="ab:$,. sha256cryptMOODLEé\n0", max_size=40) | st.text(max_size=40)
+
+
+@given(st.lists(ENTRIES | st.sampled_from([PLAIN, SHA256, SCRYPT]), min_size=1, max_size=4))
+def test_whatever_the_variable_is_it_works_or_its_content_is_not_told(entries):
+    """The message is known beforehand but for the position."""
+    text = ",".join(entries)
+    told = None
+    try:
+        Users.parse(text)
+    except SettingsError as error:
+        told = (str(error), error.__context__)
+    assert told is None or told in [
+        (sentence.format(position), None)
+        for sentence in (MALFORMED, TWICE)
+        for position in range(1, text.count(",") + 2)
+    ]
 
 
 def test_two_entries_of_one_name_are_refused():
     with pytest.raises(SettingsError) as raised:
-        Users.parse("secretname:b,c:d,secretname:e")
-    assert str(raised.value) == (
-        "Entry 3 of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry: remove one."
-    )
+        Users.parse("secretname:b,c:d,SecretName:e")
+    assert str(raised.value) == TWICE.format(3)
 
 
 # making -------------------------------------------------------------------------------------------

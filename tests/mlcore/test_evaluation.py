@@ -243,7 +243,7 @@ def test_iterations_come_first_then_the_explanation_then_the_curves(clock):
 
 def test_a_learning_curve_of_one_iteration_has_no_deviation(quick_choice):
     curve = evaluate(COURSE, 1).report["learning_curve"]
-    assert [point["log_loss_deviation"] for point in curve] == [0] * 5
+    assert [point["log_loss_deviation"] for point in curve] == [0] * 4
 
 
 def test_a_trained_model_is_explained_until_the_deadline(clock):
@@ -539,7 +539,7 @@ def test_of_one_class_there_are_no_curves():
 def test_the_learning_curve_ends_with_all_that_is_learned_from(result):
     curve = result.report["learning_curve"]
     assert np.bincount(COURSE.y).tolist() == [141, 59]
-    assert [point["samples"] for point in curve] == [9, 19, 39, 79, 160]
+    assert [point["samples"] for point in curve] == [19, 39, 79, 160]
     for name in ("log_loss", "f1_score"):
         values = [getattr(measures, name) for measures in result.iterations[:2]]
         assert curve[-1][name] == pytest.approx(np.mean(values))
@@ -570,7 +570,7 @@ def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_
     evaluate(joined(COURSE, COURSE), 2)
     wholes, shares = fitted[:2], fitted[2:]
     for i, whole in enumerate(wholes):
-        curve = [whole, *shares[4 * i : 4 * i + 4]]
+        curve = [whole, *shares[3 * i : 3 * i + 3]]
         for (more, tested, of_more), (fewer, also_tested, of_fewer) in pairwise(curve):
             assert (tested == also_tested).all()
             assert (fewer <= more).all()

@@ -1,0 +1,108 @@
+"""The server under load: a short run, and that what must not be would be seen."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from infra.load import __main__ as load
+from infra.load.figures import Figures, Trend
+from infra.load.site import Site, WrongAnswer
+
+
+def test_clients_that_share_a_server_get_their_own_answers_and_lose_nothing():
+    """Five clients, of which two are of one site; with S3."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.load", "--seconds", "2", "--clients", "5"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(r"Warm after \d+ requests, 0 errors\.", done.stdout)
+    assert re.search(r"^prediction +\d+( +\d+\.\d{3}){4}$", done.stdout, re.M), done.stdout
+    assert "Errors and answers that were not the client's own: 0" in done.stdout
+
+
+class Server:
+    """Predicts by the sign of a column, as the model of a site does; may change what it says."""
+
+    username = "us"
+
+    def __init__(self, column, change=lambda rows: rows):
+        self._column = column
+        self._change = change
+
+    def json(self, endpoint, dataset, **fields):
+        _, about, _, *lines = dataset.decode().splitlines()
+        classes = re.search(r"(\d+),(\d+)\]", about).groups()
+        rows = [line.split(",") for line in lines]
+        rows = [[row[0], classes[float(row[1 + self._column]) > 0], "0.9"] for row in rows]
+        return {"status": 0, "info": [], "predictions": self._change(rows)}
+
+
+def make_site(*server):
+    return Site(3, Server(*server), lambda endpoint, seconds: None)
+
+
+def test_a_right_answer_is_taken():
+    make_site(3).predict()
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        (4,),
+        (3, lambda rows: rows[:-1]),
+        (3, lambda rows: rows[::-1]),
+        (3, lambda rows: [[sample, str(int(value) + 2), score] for sample, value, score in rows]),
+        (3, lambda rows: [[f"other-{sample}", *rest] for sample, *rest in rows]),
+        (3, lambda rows: [[sample, value, "0.4"] for sample, value, _ in rows]),
+    ],
+    ids=["other model", "a row less", "other order", "other classes", "other samples", "unsure"],
+)
+def test_an_answer_that_is_not_the_sites_own_is_noticed(server):
+    with pytest.raises(WrongAnswer):
+        make_site(*server).predict()
+
+
+def test_a_training_that_was_lost_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOODLE_MLBACKEND_PYTHON_DIR", str(tmp_path))
+    site, figures = make_site(3), Figures()
+    site.learned["version-0"] = 60
+    load._check_what_was_learned([site], figures)
+    assert figures.errors == ["us: 60 samples were learned, 0 are kept"]
+
+
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("memory", "is_flat"),
+    [
+        ([10, 200, 250, 200], True),
+        ([10, 200, 200, 210], True),
+        ([10, 200, 200, 211], False),
+        ([10, 400, 400, 420], True),
+        ([10, 400, 400, 421], False),
+        ([500, 400, 300, 200], True),
+    ],
+)
+def test_memory_is_flat_within_what_chance_explains(memory, is_flat):
+    """5 % or 10 MB more than in the second quarter; how it got there does not matter."""
+    trend = Trend.of([megabytes * MB for megabytes in memory for _ in range(15)])
+    assert trend.is_flat == is_flat
+    assert ("GROWING" in str(trend)) != is_flat
+
+
+@pytest.mark.parametrize(
+    ("error", "last", "status"), [(None, 200, 0), ("wrong", 200, 1), (None, 300, 1)]
+)
+def test_the_exit_status_tells_whether_all_was_well(capsys, error, last, status):
+    figures = Figures()
+    figures.request("prediction", 0.1)
+    if error:
+        figures.error(error)
+    assert load._report(figures, [200 * MB] * 45 + [last * MB] * 15, 60) == status
+    assert (error or "prediction") in capsys.readouterr().out
