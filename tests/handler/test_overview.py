@@ -1,12 +1,13 @@
 """What is read of a user's models for the page, on each of the two stores."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
-from handler.activity import Activities, Activity
+from handler.activity import Activity, Site
 from handler.errors import ModelIncomplete, NewerModel, NoSuchModel
-from handler.evaluations import Evaluations
+from handler.evaluations import KeptEvaluation
 from handler.manifest import Manifest, Run
 from handler.modelid import ModelId
 from handler.overview import Overviews
@@ -14,7 +15,6 @@ from tests.handler.spy import Spy
 
 EXECUTION = ModelId("default", "4d3fce33", "execution")
 QUARTERS = ModelId("default", "4d3fce33", "evaluation/quarters")
-AGENT = "MoodleBot/4.5 (+https://site.example)"
 
 
 def put(store, model, *runs):
@@ -23,28 +23,37 @@ def put(store, model, *runs):
     store.put(model.manifest, Manifest("born", current, previous).to_bytes())
 
 
-def evaluated(store, model, score):
-    return Evaluations(store).keep(model, "ab12", {"status": 0, "score": score}, b"log")
+def evaluated(store, model, runid):
+    kept = KeptEvaluation(runid, {"status": 0}, "", "")
+    store.put(f"{model.evaluations}/{runid}-ab12.json", json.dumps(asdict(kept)).encode())
+    store.put(f"{model.evaluations}/{runid}.zip", b"log")
+
+
+def used(store, model, samples):
+    activity = Activity(1, samples, 1e9, {"https://site.example": Site("4.5", 1e9)})
+    store.put(model.activity, activity.to_bytes())
 
 
 def test_all_dirhashes_of_a_uniqueid_are_one_model(store):
     put(store, EXECUTION, "000000000005-a")
-    runids = [evaluated(store, QUARTERS, score) for score in (0.6, 0.7)]
-    Activities(store).note(EXECUTION, AGENT, predicted=3)
-    Activities(store).note(QUARTERS, AGENT, predicted=4)
+    evaluated(store, QUARTERS, 900)
+    evaluated(store, QUARTERS, 1000)
+    used(store, EXECUTION, 3)
+    used(store, QUARTERS, 4)
     found = Overviews(store).one("default", "4d3fce33")
     assert [part.model for part in found.trained] == [EXECUTION]
     assert [(model, kept.runid) for model, kept in found.evaluations] == [
-        (QUARTERS, runid) for runid in reversed(runids)
+        (QUARTERS, 1000),
+        (QUARTERS, 900),
     ]
     assert (found.activity.predictions, found.activity.samples) == (2, 7)
 
 
 def test_the_list_has_the_last_evaluation_of_each_model_only(store):
-    evaluated(store, QUARTERS, 0.6)
-    last = evaluated(store, EXECUTION, 0.7)
+    evaluated(store, QUARTERS, 900)
+    evaluated(store, EXECUTION, 1000)
     (found,) = Overviews(store).of("default")
-    assert [kept.runid for _, kept in found.evaluations] == [last]
+    assert [kept.runid for _, kept in found.evaluations] == [1000]
 
 
 def test_the_part_changed_last_comes_first(store):
@@ -57,12 +66,12 @@ def test_the_part_changed_last_comes_first(store):
 def test_only_small_objects_are_read_and_once_each(store):
     put(store, EXECUTION, "000000000005-a")
     store.put(f"{EXECUTION.runs}/000000000005-a/classifier.npz", b"large")
-    evaluated(store, EXECUTION, 0.5)
-    Activities(store).note(EXECUTION, AGENT)
+    evaluated(store, EXECUTION, 900)
+    used(store, EXECUTION, 3)
     spy = Spy(store)
     Overviews(spy).of("default")
     names = [key.rpartition("/")[2] for name, key in spy.calls if name == "get"]
-    assert sorted(name[-6:] for name in names) == ["12.json"[-6:], "l.json", "y.json"]
+    assert sorted(names) == ["900-ab12.json", "activity.json", "model.json"]
     assert [name for name, _ in spy.calls].count("keys") == 1
 
 
@@ -79,7 +88,7 @@ def test_other_users_models_and_what_is_not_ours_are_passed_over(store):
 
 def test_leftovers_alone_are_no_model(store):
     store.put(f"{EXECUTION.runs}/000000000005-a/classifier.npz", b"of a crashed training")
-    store.put(EXECUTION.activity, Activity(predictions=1).to_bytes())
+    used(store, EXECUTION, 3)
     store.put(f"{EXECUTION.evaluations}/5.zip", b"of an evaluation at work")
     assert Overviews(store).of("default") == []
 
