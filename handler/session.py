@@ -79,4 +79,4 @@ def _serializer(name: str, purpose: str) -> URLSafeTimedSerializer:
 
 
 def _path() -> str:
-    return request.script_root + "/"
+    return request.script_root or "/"  # without a slash at the end, as the stage's root may be
