@@ -134,7 +134,8 @@ def evaluation() -> Json:
             )
     with stage("report"):
         log = evaluation_log(answer, result, context)
-    runid = _evaluations().keep(model, digest, answer, log, context.target, context.time_splitting)
+    about = (context.target, context.time_splitting)
+    runid = _evaluations().keep(model, digest, answer, log, *about)
     _note(model)
     return _with_run(answer, runid)
 

@@ -33,8 +33,9 @@ def add(account: Account, name: str) -> str:
     entry, password = _new(name)
 
     def change(entries: Entries) -> None:
-        if name in entries:
-            raise errors.UserExists(name=name)
+        for known in entries:
+            if known.casefold() == name.casefold():  # as the server compares them
+                raise errors.UserExists(name=known)
         entries[name] = entry
 
     _change(account, change)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from handler import names
@@ -542,18 +541,15 @@ def _columns(points: list[list[float]]) -> tuple[list[float], list[float]]:
 
 
 def _at(points: list[list[float]], x: float) -> float:
-    """Return the height of a rising curve at a place between its points."""
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= x < x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return points[-1][1]
+    """Return the height of a curve that rises to (1, 1), at a place before that."""
+    x0, y0 = max(point for point in points if point[0] <= x)
+    x1, y1 = min(point for point in points if point[0] > x)
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
 def _precision(points: list[list[float]], recall: float) -> float:
     """Return the best precision that finds at least so many."""
-    return max(
-        (precision for found, precision in points if found >= recall - 1e-9), default=points[-1][1]
-    )
+    return max(precision for found, precision in points if found >= recall - 1e-9)
 
 
 def _arrow(indicator: dict[str, Any], classes: list[int], target: str) -> str:

@@ -34,7 +34,7 @@ SIZE = 10  # of text, in points
 _MARGIN = 8
 _LINE = 1.35 * SIZE
 _DPI = 160
-_TITLE_WIDTH = 56  # characters
+_TITLE_WIDTH = 46  # characters
 
 _NAMES = {colour: name for name, colour in COLOURS.items()}
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}

@@ -55,8 +55,9 @@ def test_an_unknown_user_is_told_with_those_that_there_are(deployed, change):
 def test_a_user_is_not_made_twice(deployed):
     users.add(deployed, "a")
     before = function.environment(deployed)
-    with pytest.raises(errors.UserExists, match="users password a"):
-        users.add(deployed, "a")
+    for name in ("a", "A"):
+        with pytest.raises(errors.UserExists, match="users password a"):
+            users.add(deployed, name)
     assert function.environment(deployed) == before
 
 

@@ -107,6 +107,13 @@ def test_the_picture_is_a_png_and_the_pages_drawing_has_its_colours_and_text(dra
         assert chart.title not in texts(svg)  # the page says it
 
 
+def test_no_title_is_cut_off(drawn, drawn_many):
+    for chart in [*drawn.values(), *drawn_many.values()]:
+        picture = Image.open(io.BytesIO(chart.render()[0])).convert("L")
+        edge = picture.crop((picture.width - 2, 0, picture.width, 60))  # where titles would run out
+        assert edge.getextrema() == (255, 255), chart.title
+
+
 def test_the_same_evaluation_gives_the_same_pictures(drawn, two_classes):
     again = of(two_classes)
     assert drawn["roc-curve"].render() == again["roc-curve"].render()
@@ -122,7 +129,7 @@ def test_nothing_is_drawn_beyond_the_edges(drawn, drawn_many):
             assert all(top - 1 <= y <= top + height + 1 for y in numbers[1::2])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(name=st.text(max_size=60))
 def test_any_name_can_be_drawn(make_evaluation, name):
     indicator = {
