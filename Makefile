@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format load bench bench-quality lock clean
+.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format load bench bench-quality fuzz lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -59,10 +59,13 @@ bench: setup ## Measure speed and memory against their goals (ARGS=--help lists 
 bench-quality: setup ## Measure the quality of learning, for hours at first (ARGS="--help")
 	@$(run) infra.quality $(ARGS)
 
+fuzz: setup ## Feed 120,000 hostile inputs to all that reads what comes in (ARGS=--help)
+	@$(run) infra.fuzz $(ARGS)
+
 lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the newest releases)
 	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .bench .package .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .fuzz .package .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +

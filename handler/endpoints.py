@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
@@ -28,6 +29,8 @@ from mlcore.errors import NotEnoughData
 
 Json = dict[str, Any]
 
+_OPENAPI = Path(__file__).with_name("openapi.yaml")
+
 MAX_RUNID = 10**18 - 1
 _LOG_SECONDS = 3.0  # in which an evaluation's log is made
 
@@ -44,6 +47,7 @@ def init_app(app: Flask) -> None:
         (deletemodel, "POST"),
     ):
         app.add_url_rule(f"/{view.__name__}", view_func=view, methods=[method])
+    app.add_url_rule("/openapi.yaml", view_func=openapi, methods=["GET"])
     app.add_url_rule("/import", view_func=import_model, methods=["POST"])
 
 
@@ -51,6 +55,11 @@ def version() -> Response:
     """Answer with the version alone: Moodle takes a trailing newline for an older version."""
     override = current_app.config["SETTINGS"].version
     return _text(override or version_for(request.headers.get("User-Agent", "")))
+
+
+def openapi() -> Response:
+    """Send the description of all endpoints."""
+    return Response(_OPENAPI.read_bytes(), mimetype="application/yaml")
 
 
 def training() -> Json:
@@ -69,7 +78,7 @@ def training() -> Json:
     return {"status": answers.OK, "info": []}
 
 
-def prediction() -> Json:
+def prediction() -> Json | Response:
     """Predict the classes of an unlabelled dataset."""
     model = fields.model_id()
     data = fields.upload("dataset")
@@ -82,16 +91,8 @@ def prediction() -> Json:
     with stage("predict"):
         classes, scores = predict(classifier, dataset)
     _note(model, predicted=len(classes))
-    return {
-        "status": answers.OK,
-        "info": [],
-        "predictions": [
-            [sample_id, str(value), f"{score:.6g}"]
-            for sample_id, value, score in zip(
-                dataset.sample_ids, classes.tolist(), scores.tolist(), strict=True
-            )
-        ],
-    }
+    answer = answers.of_predictions(dataset.sample_ids, classes, scores)
+    return Response(answer, mimetype="application/json")
 
 
 def evaluation() -> Json:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from handler.logs import note
 from handler.store import StoreError
+from mlcore.dataset import printable
 from mlcore.errors import MlcoreError
 
 _log = logging.getLogger(__name__)
@@ -255,7 +256,7 @@ def _of_werkzeug(error: HTTPException) -> AdminError:
     if error.code == 404:
         return NotFound()
     if error.code == 405:
-        return MethodNotAllowed(method=request.method)
+        return MethodNotAllowed(method=printable(request.method[:20]))
     if error.code == 413:
         limit = request.max_content_length or 0
         if request.content_length is None or request.content_length > limit:

@@ -57,7 +57,10 @@ def text(name: str, default: str | None = None) -> str:
     MissingField
         When it is absent or empty and there is no default.
     """
-    value = request.form.get(name) or request.args.get(name) or default
+    try:
+        value = request.form.get(name) or request.args.get(name) or default
+    except UnicodeDecodeError as error:  # of the query string
+        raise errors.BadRequest from error
     if value is None:
         raise errors.MissingField(name=name)
     return value

@@ -13,7 +13,7 @@ from handler import errors, logs, session
 from handler.users import Users
 
 PAGES = "pages"  # the blueprint of what people look at
-PUBLIC = {"version", f"{PAGES}.style", f"{PAGES}.sign_in"}
+PUBLIC = {"version", "openapi", f"{PAGES}.style", f"{PAGES}.sign_in"}
 
 
 def init_app(app: Flask) -> None:

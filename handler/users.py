@@ -70,7 +70,7 @@ class Users:
                     "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
                     "'python -m handler users add NAME'."
                 )
-            # also where only the case differs, as some file systems would keep their models together
+            # or one that file systems which ignore case would take for the same
             if name.casefold() in map(str.casefold, entries):
                 raise SettingsError(
                     f"Entry {position} of {VARIABLE} has the name of an earlier entry, upper and "

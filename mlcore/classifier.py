@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors, modelfile
-from mlcore.dataset import MAX_CLASSES, MAX_FEATURES
-from mlcore.parts import KINDS, Part
+from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
+from mlcore.parts import KINDS, Part, Trees
 
 KIND = "moodle-classifier"
 FORMAT = 2
 
 _MAX_BYTES = 128 << 20  # of an unpacked classifier; a large real one has 1 MB
+# What a small file may become in memory. Those that were learned here grow by 2 or 3 unpacked, by
+# 9 where a file is small and has thousands of features; their cells take up to 36 times a file.
+_FREE_BYTES = 4 << 20
+_MAX_RATIO = 10
+_FREE_CELLS = 4 << 20
+_MAX_CELLS_PER_BYTE = 12  # a cell has 4 bytes
 _MAX_PRIORS = 8
 _MAX_PARTS = 10
 _SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
@@ -102,7 +108,8 @@ class Classifier:
         ------
         mlcore.errors.ModelFileError
         """
-        facts, arrays = modelfile.read(data, KIND, FORMAT, _MAX_BYTES)
+        max_bytes = min(_MAX_BYTES, max(_FREE_BYTES, _MAX_RATIO * len(data)))
+        facts, arrays = modelfile.read(data, KIND, FORMAT, max_bytes)
         classes, names = facts.get("classes"), facts.get("feature_names")
         if (
             not isinstance(classes, list)
@@ -117,10 +124,26 @@ class Classifier:
             or not 1 <= len(names) <= MAX_FEATURES
         ):
             raise errors.DamagedModelFile(what="no feature names")
+        feature_names = tuple(map(printable, names))
         try:
-            return cls._from_facts(facts, arrays, tuple(classes), tuple(names), "", _MAX_PRIORS)
+            classifier = cls._from_facts(
+                facts, arrays, tuple(classes), feature_names, "", _MAX_PRIORS
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise errors.DamagedModelFile(what="its description is incomplete") from error
+        described: dict[str, NDArray[Any]] = {}
+        classifier._describe("", described)
+        if arrays.keys() - described.keys():
+            raise errors.DamagedModelFile(what="an unknown member")
+        if classifier._n_cells > max(_FREE_CELLS, _MAX_CELLS_PER_BYTE * len(data)):
+            raise errors.DamagedModelFile(what="too many thresholds")
+        return classifier
+
+    @property
+    def _n_cells(self) -> int:
+        """How much the trees need to predict."""
+        own = sum(part.n_cells for part in self.parts if isinstance(part, Trees))
+        return own + (self.prior._n_cells if self.prior else 0)
 
     @classmethod
     def _from_facts(

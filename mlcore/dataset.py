@@ -22,6 +22,7 @@ from mlcore import errors
 MAX_ROWS = 2_000_000
 MAX_FEATURES = 5_000
 MAX_CLASSES = 100
+MAX_HEADER_BYTES = 300_000  # 5,000 names of 60 bytes
 
 # Of text made of these alone, Python's `float` reads what is a number in decimal notation.
 _NUMERIC = b"0123456789+-.eE"
@@ -50,7 +51,7 @@ class Labelled:
     classes : tuple of int
         The target's classes in ascending order, also those without a sample.
     feature_names : tuple of str
-        Moodle's names of the columns of `X`; not always distinct.
+        Moodle's names of the columns of `X`; not always distinct. What cannot be printed is ``?``.
     target, time_splitting : str
         What is predicted and when, as Moodle calls it: ``\core_course\analytics\target\…``;
         several joined by ``|`` are possible, and "" where the file does not say.
@@ -142,9 +143,10 @@ def read_labelled(data: bytes) -> Labelled:
         raise errors.BadTarget(
             line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
         )
-    name = header.columns.pop(target)
-    time_splitting = header.metadata.get("timesplitting", "")
-    return Labelled(X, y.astype(np.int64), classes, tuple(header.columns), name, time_splitting)
+    target_name = printable(header.columns.pop(target))
+    feature_names = tuple(map(printable, header.columns))
+    time_splitting = printable(header.metadata.get("timesplitting", ""))
+    return Labelled(X, y.astype(np.int64), classes, feature_names, target_name, time_splitting)
 
 
 def read_unlabelled(data: bytes) -> Unlabelled:
@@ -192,6 +194,8 @@ def _read_header(data: bytes) -> _Header:
         raise errors.IncompleteHeader from error
     if len(names) != len(values):
         raise errors.IncompleteHeader
+    if consumed > MAX_HEADER_BYTES:
+        raise errors.HeaderTooLong(found=consumed // 1000, limit=MAX_HEADER_BYTES // 1000)
     metadata = dict(zip(names, values, strict=True))
     return _Header(metadata, columns, n_lines, consumed)
 
@@ -300,8 +304,8 @@ def _chunks(body: bytes) -> Iterator[bytes]:
         end = body.rfind(b"\n", begin, begin + _CHUNK) + 1
         if not end or begin + _CHUNK >= len(body):
             end = body.find(b"\n", begin + _CHUNK) + 1 or len(body)
-        chunk = body[begin:end]
-        yield chunk if chunk.endswith(b"\n") else chunk + b"\n"
+        # also a last line that is empty, which is one without the quotes around nothing
+        yield body[begin:end] + b"\n" if end == len(body) else body[begin:end]
         begin = end
 
 
@@ -340,8 +344,13 @@ def _decoded(chunk: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> 
 
 def _shown(text: str) -> str:
     """Return a piece of the file as it may stand in a sentence: short and printable."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    return (text if len(text) <= 40 else text[:37] + "...") or "(empty)"
+    text = printable(text if len(text) <= 40 else text[:37] + "...")
+    return text or "(empty)"
+
+
+def printable(text: str) -> str:
+    """Return a text with ``?`` for what cannot be printed: line ends, say, or half a letter."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class _NotANumber(Exception):

@@ -39,6 +39,13 @@ class IncompleteHeader(DatasetError):
     )
 
 
+class HeaderTooLong(DatasetError):
+    sentence = (
+        "The dataset's first three lines have {found} KB, and {limit} KB is the most: choose fewer "
+        "indicators, or ones with shorter names."
+    )
+
+
 class MissingMetadata(DatasetError):
     sentence = "The dataset's first line does not name {name}, which Moodle always sends."
 

@@ -22,6 +22,7 @@ FORMAT = 1
 MAX_EXAMPLES = 500_000
 _KEPT_PER_CLASS = 100  # of each class, however rare, when there are too many examples
 _RECENT = 3  # trainings that a later file may repeat
+_ROWS = 256  # at a time, which takes little memory
 _NO_VALUE = -128  # stands for NaN among hundredths
 
 
@@ -229,24 +230,28 @@ def _digests(X: NDArray[np.float32], y: NDArray[np.int64]) -> NDArray[np.bytes_]
 
     It is that of the sample's hundredths, a quarter of the bytes, where these are all there is.
     """
-    codes, exact = _as_hundredths(X)
-    targets = y[:, None].view(np.uint8)
-    content = np.hstack([codes.view(np.uint8), targets])
-    width = content.shape[1]
-    flat = memoryview(content.reshape(-1))
-    samples = [flat[begin : begin + width] for begin in range(0, len(flat), width)]
-    for i in np.flatnonzero(~exact).tolist():
-        samples[i] = memoryview(X[i].tobytes() + targets[i].tobytes())
-    digests = [hashlib.blake2b(sample, digest_size=16).digest() for sample in samples]
-    return np.frombuffer(b"".join(digests), dtype="S16")
+    digests = bytearray()
+    for begin in range(0, len(X), _ROWS):
+        some = X[begin : begin + _ROWS]
+        codes, exact = _as_hundredths(some)
+        targets = y[begin : begin + _ROWS, None].view(np.uint8)
+        content = np.hstack([codes.view(np.uint8), targets])
+        width = content.shape[1]
+        flat = memoryview(content.reshape(-1))
+        samples = [flat[at : at + width] for at in range(0, len(flat), width)]
+        for i in np.flatnonzero(~exact).tolist():
+            samples[i] = memoryview(some[i].tobytes() + targets[i].tobytes())
+        for sample in samples:
+            digests += hashlib.blake2b(sample, digest_size=16).digest()
+    return np.frombuffer(digests, dtype="S16")
 
 
 def _as_hundredths(X: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     """Return `X` in hundredths, -128 for NaN, and of which rows that says everything."""
     codes = np.empty(X.shape, dtype=np.int8)
     exact = np.empty(len(X), dtype=bool)
-    for begin in range(0, len(X), 256):  # little memory at a time
-        rows = slice(begin, begin + 256)
+    for begin in range(0, len(X), _ROWS):
+        rows = slice(begin, begin + _ROWS)
         empty = np.isnan(X[rows])
         with np.errstate(over="ignore"):
             scaled = np.rint(X[rows] * 100)

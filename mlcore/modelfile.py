@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ MAX_BYTES = 1 << 30
 MAX_MEMBERS = 500
 
 _FACTS = "model.json"
-_MAX_FACTS_BYTES = 16 << 20
+_MAX_FACTS_BYTES = 1 << 20  # the longest header of a dataset fits in, escaped
 _MEMBER = re.compile(r"[a-z0-9_.]+\.npy")
 # The one header that numpy gives such arrays. Its own reader accepts any Python literal.
 _HEADER = re.compile(
@@ -35,6 +36,7 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_FILE = (0, stat.S_IFREG)  # some programs do not say what a member is
 _LEVEL = 4  # of compression: half the time of the usual 6, and 8 % more bytes
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
@@ -97,14 +99,21 @@ def read(
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise errors.NotAModelFile from error
     with archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members.values()) > max_bytes:
+        files = [info for info in archive.infolist() if not info.is_dir()]
+        if len(files) > MAX_MEMBERS or sum(info.file_size for info in files) > max_bytes:
             raise errors.ModelFileTooLarge(limit=max_bytes >> 20, members=MAX_MEMBERS)
+        members = {info.filename: info for info in files}
         if _FACTS not in members:
             raise errors.NotAModelFile
+        if len(members) < len(files):
+            raise errors.DamagedModelFile(what="two members of one name")
+        if not all(stat.S_IFMT(info.external_attr >> 16) in _FILE for info in files):
+            raise errors.DamagedModelFile(what="a member that is no file")
         if len({info.header_offset for info in members.values()}) < len(members):
             raise errors.DamagedModelFile(what="members that lie in one another")
-        facts = _read_facts(_unpack(archive, members.pop(_FACTS), _MAX_FACTS_BYTES))
+        if members[_FACTS].file_size > _MAX_FACTS_BYTES:
+            raise errors.DamagedModelFile(what="its description is too long")
+        facts = _read_facts(_unpack(archive, members.pop(_FACTS)))
         if facts.get("kind") != kind:
             raise errors.NotAModelFile
         found = facts.get("format")
@@ -116,19 +125,17 @@ def read(
         for name, info in members.items():
             if not _MEMBER.fullmatch(name):
                 raise errors.DamagedModelFile(what="an unknown member")
-            arrays[name.removesuffix(".npy")] = _read_array(_unpack(archive, info, max_bytes))
+            arrays[name.removesuffix(".npy")] = _read_array(_unpack(archive, info))
     return facts, arrays
 
 
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """Return a member's bytes; never more than it declares, whatever it holds."""
-    if info.file_size > limit:
-        raise errors.ModelFileTooLarge(limit=limit >> 20, members=MAX_MEMBERS)
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return a member's bytes, which are as many as it declares; no more of them are unpacked."""
     if info.compress_type not in _PACKINGS:
         raise errors.DamagedModelFile(what="a member is packed in an unusual way")
     try:
         with archive.open(info) as member:
-            return member.read(info.file_size)
+            content = member.read(info.file_size)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -139,6 +146,9 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
         OSError,
     ) as error:
         raise errors.DamagedModelFile(what="a member cannot be unpacked") from error
+    if len(content) < info.file_size:
+        raise errors.DamagedModelFile(what="a member is shorter than it says")
+    return content
 
 
 def _read_facts(text: bytes) -> dict[str, Any]:

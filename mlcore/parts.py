@@ -21,11 +21,9 @@ Arrays = Mapping[str, NDArray[Any]]
 
 _MAX_NODES = 5_000_000
 _MAX_TREES = 1_000  # for each score
-_MAX_DEPTH = 200
-_MAX_CELLS = (
-    1 << 26
-)  # tests times the thresholds of their feature: what predicting needs memory for
+_MAX_DEPTH = 100
 _MAX_UNITS = 1_000  # of a layer
+_TINY = 16  # samples; fewer of them have a range that is little else than the samples
 _LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
 
 
@@ -64,7 +62,8 @@ class Preparation:
         Stands in for a missing value: the feature's mean.
     low, high : ndarray of shape (n_columns,), float32
         The range of the samples learned from. Values beyond it count as its end, since a line
-        drawn on from there would say anything with certainty.
+        drawn on from there would say anything with certainty. Of very few samples, whose range
+        is little else than the samples, only the power of two that it stays within; 1 or more.
     mean, scale : ndarray of shape (n_columns + n_flags,), float32
     """
 
@@ -89,6 +88,10 @@ class Preparation:
         if not len(columns) and not len(flags):
             columns = np.array([0])  # one column without information, since fits need one
         absent = np.take(empty, columns, axis=1)
+        ends = [np.clip(np.nan_to_num(end[columns]), -_LARGEST, _LARGEST) for end in (low, high)]
+        if weights.sum() < _TINY:
+            size = np.exp2(np.ceil(np.log2(np.maximum(np.abs(ends).max(axis=0), 1))))
+            ends = [-size, size]
         total = weights @ ~absent
         sums = weights @ np.where(absent, 0, np.take(X, columns, axis=1))
         fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
@@ -96,8 +99,8 @@ class Preparation:
             columns=columns.astype(np.int32),
             flags=flags.astype(np.int32),
             fill=fill.astype(np.float32),
-            low=np.clip(np.nan_to_num(low[columns]), -_LARGEST, _LARGEST),
-            high=np.clip(np.nan_to_num(high[columns]), -_LARGEST, _LARGEST),
+            low=ends[0],
+            high=ends[1],
             mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
@@ -268,6 +271,14 @@ class Trees:
             scores += prior_scores(log_prior)
         return probabilities(scores)
 
+    @property
+    def n_cells(self) -> int:
+        """How large the tables of `QuickScorer` are: each test times its feature's thresholds."""
+        inner = self.left != np.arange(len(self.left))
+        feature, threshold = self.feature[inner], self.threshold[inner]
+        pairs = np.unique(feature.astype(np.int64) << 32 | threshold.view(np.uint32))
+        return int(np.bincount(pairs >> 32)[feature].sum())
+
     @cached_property
     def _scorer(self) -> QuickScorer:
         return QuickScorer.of(self)
@@ -309,8 +320,6 @@ class Trees:
         _require((leaf | below).all(), "a node above its parent")
         children = np.concatenate([roots, left[below], right[below]])
         _require((np.bincount(children, minlength=n_nodes) == 1).all(), "a node of several trees")
-        cells = _n_thresholds(feature[below], threshold[below], n_features)[feature[below]].sum()
-        _require(cells <= _MAX_CELLS, "too many thresholds")
         level = roots
         for _ in range(_MAX_DEPTH):
             level = level[below[level]]
@@ -377,14 +386,6 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def prior_scores(log_prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scores from which boosting starts: one column for two classes, else all."""
     return log_prior if log_prior.shape[1] > 2 else log_prior[:, 1:] - log_prior[:, :1]
-
-
-def _n_thresholds(
-    feature: NDArray[np.int32], threshold: NDArray[np.float32], n_features: int
-) -> NDArray[np.int64]:
-    """Return how many distinct thresholds each feature has."""
-    pairs = np.unique(feature.astype(np.int64) << 32 | threshold.view(np.uint32))
-    return np.bincount(pairs >> 32, minlength=n_features)
 
 
 def _require(condition: object, what: str) -> None:

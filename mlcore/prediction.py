@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from mlcore.classifier import Classifier
 from mlcore.dataset import Unlabelled
 
+_SAMPLES = 1 << 12  # at a time, as a hundred classes' probabilities take more than the samples
+
 
 def predict(
     classifier: Classifier, dataset: Unlabelled
@@ -26,12 +28,16 @@ def predict(
     mlcore.errors.OtherFeatures
     """
     distinct, which = _distinct(dataset.X)
-    probabilities = classifier.predict_proba(distinct)[which]
-    best = probabilities.argmax(axis=1)
-    return np.array(classifier.classes, dtype=np.int64)[best], probabilities.max(axis=1)
+    best = np.empty(len(distinct), dtype=np.intp)
+    scores = np.empty(len(distinct))
+    for begin in range(0, len(distinct), _SAMPLES):
+        some = slice(begin, begin + _SAMPLES)
+        probabilities = classifier.predict_proba(distinct[some])
+        best[some], scores[some] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    return np.array(classifier.classes, dtype=np.int64)[best][which], scores[which]
 
 
-def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
+def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Return the distinct rows, and for each row which of them it is: half of a large file repeats.
 
     The distinct rows are in the order in which they first come.
@@ -39,8 +45,9 @@ def _distinct(X: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[int]]:
     content = memoryview(np.ascontiguousarray(X)).cast("B")
     width = X.shape[1] * X.itemsize
     rows: dict[bytes, int] = {}
-    which = [
+    found = (
         rows.setdefault(bytes(content[begin : begin + width]), len(rows))
         for begin in range(0, len(content), width)
-    ]
+    )
+    which = np.fromiter(found, dtype=np.intp, count=len(X))
     return np.frombuffer(b"".join(rows), dtype=X.dtype).reshape(-1, X.shape[1]), which

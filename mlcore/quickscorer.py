@@ -11,7 +11,9 @@ Ensembles of Regression Trees", SIGIR 2015.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -20,11 +22,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from mlcore.parts import Trees
 
-_BITS = 64
-# integers with so many of their lowest bits set
-_LOWEST = np.array([(1 << n) - 1 for n in range(_BITS + 1)], dtype=np.uint64)
+_BITS = 32  # of a word: as many as the leaves of the largest tree that is fitted here, and one
+# words with so many of their lowest bits set
+_LOWEST = np.array([(1 << n) - 1 for n in range(_BITS + 1)], dtype=np.uint32)
 _MISSING = np.array([-np.inf, 0, np.inf])  # what a missing value counts as
-_CELLS = 1 << 20  # samples times trees at a time: small enough for the cache
+# of samples times trees, or of tests times thresholds, at a time: small enough for the cache
+_CELLS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class _Feature:
     thresholds : ndarray of shape (n_thresholds,), float32
     words : ndarray of shape (n_words,), intp
         The words of leaves that it says something about.
-    tables : ndarray of shape (n_words, n_thresholds + 2), uint64
+    tables : ndarray of shape (n_words, n_thresholds + 2), uint32
         For each of them the leaves that remain: column i where i thresholds are below the value,
         and the last column where the value is missing.
     """
@@ -45,7 +48,7 @@ class _Feature:
     column: int
     thresholds: NDArray[np.float32]
     words: NDArray[np.intp]
-    tables: NDArray[np.uint64]
+    tables: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class QuickScorer:
 
     Attributes
     ----------
-    leaves : ndarray of shape (n_words,), uint64
+    leaves : ndarray of shape (n_words,), uint32
         A tree's leaves are the bits of a word, from the lowest on; of several if there are many.
-    values : ndarray of shape (n_words, 65), float64
+    values : ndarray of shape (n_words, 33), float64
         What each leaf adds to the score. The last is 0: none of the word's leaves is reached.
     score : ndarray of shape (n_words,), intp
         Which of a sample's scores that is.
@@ -64,7 +67,7 @@ class QuickScorer:
     features : tuple of _Feature
     """
 
-    leaves: NDArray[np.uint64]
+    leaves: NDArray[np.uint32]
     values: NDArray[np.float64]
     score: NDArray[np.intp]
     n_scores: int
@@ -90,10 +93,10 @@ class QuickScorer:
         node, begin = np.repeat(node, times), np.repeat(begin, times)
         word = begin + np.arange(len(node)) - np.repeat(np.cumsum(times) - times, times)
 
-        def without(child: NDArray[np.int32]) -> NDArray[np.uint64]:
+        def without(child: NDArray[np.int32]) -> NDArray[np.uint32]:
             low = np.clip(first[child] - word * _BITS, 0, _BITS)
             high = np.clip(first[child] + size[child] - word * _BITS, 0, _BITS)
-            remaining: NDArray[np.uint64] = ~(_LOWEST[high] ^ _LOWEST[low])
+            remaining: NDArray[np.uint32] = ~(_LOWEST[high] ^ _LOWEST[low])
             return remaining
 
         on_the_left, on_the_right = without(right[node]), without(left[node])
@@ -103,15 +106,19 @@ class QuickScorer:
         for tests in np.split(order, ends) if len(order) else ():
             at = node[tests]
             thresholds, code = np.unique(trees.threshold[at], return_inverse=True)
-            goes_right = np.column_stack(
-                [
-                    np.arange(len(thresholds) + 1) > code[:, None],
-                    _MISSING[trees.missing[at] + 1] > trees.threshold[at],
-                ]
-            )
-            remaining = np.where(goes_right, on_the_right[tests, None], on_the_left[tests, None])
             words, starts = np.unique(word[tests], return_index=True)
-            tables = np.bitwise_and.reduceat(remaining, starts, axis=0)
+            tables = np.empty((len(words), len(thresholds) + 2), dtype=np.uint32)
+            for some, part in _pieces(starts, len(tests), tables.shape[1]):
+                tested, threshold = at[part], thresholds[code[part]]
+                goes_right = np.column_stack(
+                    [
+                        np.arange(len(thresholds) + 1) > code[part, None],
+                        _MISSING[trees.missing[tested] + 1] > threshold,
+                    ]
+                )
+                right_or_left = (on_the_right[tests[part], None], on_the_left[tests[part], None])
+                remaining = np.where(goes_right, *right_or_left)
+                tables[some] = np.bitwise_and.reduceat(remaining, starts[some] - part.start, axis=0)
             features.append(_Feature(int(trees.feature[at[0]]), thresholds, words, tables))
         score = np.repeat(np.arange(len(trees.roots)) % trees.n_scores, n_words)
         return cls(leaves, values, score, trees.n_scores, tuple(features))
@@ -129,10 +136,32 @@ class QuickScorer:
                 code[np.isnan(values)] = len(feature.thresholds) + 1
                 for word, table in zip(feature.words.tolist(), feature.tables, strict=True):
                     remaining[word] &= table[code]
-            remaining -= np.uint64(1)  # one bit is set, at most: now as many bits as are below it
+            remaining -= np.uint32(1)  # one bit is set, at most: now as many bits as are below it
             for word, bits in enumerate(np.bitwise_count(remaining)):
                 scores[self.score[word], begin : begin + step] += self.values[word][bits]
         return scores.T
+
+
+def _pieces(
+    starts: NDArray[np.intp], n_tests: int, n_columns: int
+) -> Iterator[tuple[slice, slice]]:
+    """Cut tests into pieces of whole words, so that making their tables needs little memory.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_words,), intp
+        Which test is the first of each word.
+    n_tests, n_columns : int
+
+    Yields
+    ------
+    words, tests : slice
+    """
+    piece = starts // max(1, _CELLS // n_columns)
+    begins = np.flatnonzero(np.diff(piece, prepend=-1)).tolist()
+    for begin, end in pairwise([*begins, len(starts)]):
+        last = int(starts[end]) if end < len(starts) else n_tests
+        yield slice(begin, end), slice(int(starts[begin]), last)
 
 
 def _numbered_leaves(
@@ -141,7 +170,7 @@ def _numbered_leaves(
     right: NDArray[np.int32],
     inner: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number leaves from left to right, those of each tree from a multiple of 64 on.
+    """Number leaves from left to right, those of each tree from a multiple of 32 on.
 
     Returns
     -------

@@ -4,6 +4,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
 from botocore.loaders import create_loader
 from moto import mock_aws
@@ -13,6 +14,9 @@ from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
 from handler.store import DirectoryStore, S3Store
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are noisy
+hypothesis.settings.load_profile("untimed")
 
 AWS = {
     "AWS_ACCESS_KEY_ID": "testing",

@@ -7,6 +7,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlcore import Labelled, train
+from mlcore.synthetic import Course
+from tests.mlcore.builders import unpacked
 
 
 @pytest.fixture
@@ -98,6 +104,53 @@ def test_an_export_holds_no_sample(moodle, make_file, tmp_path):
         for value in values[1:-1]:
             assert np.float32(value).tobytes() not in member
             assert np.float64(value).tobytes() not in member
+
+
+def recoverable(content, X):
+    """Say whether a row of the dataset stands in some bytes, in any of the ways to keep one."""
+    codes = np.where(np.isnan(X), -128, np.rint(X * 100))
+    forms = [X.astype(dtype) for dtype in ("<f4", "<f8")]
+    forms += [codes.astype(dtype) for dtype in ("i1", "<i2", "<i4", "<i8")]
+    forms += [np.ascontiguousarray(form.T) for form in forms]
+    return any(row.tobytes() in content for form in forms for row in form)
+
+
+@pytest.mark.parametrize(("n_samples", "seed"), [(37, 1), (113, 2), (421, 3)])
+def test_an_export_holds_no_row_and_nothing_of_as_many_entries(moodle, n_samples, seed):
+    course = Course(9, noise=0.5, minority=0.4, missing=0.05, unused=0, seed=seed)
+    X, y = course.draw(n_samples)
+    moodle.train(course.file(X, y=y))
+    files = moodle.export().files
+    facts = json.loads(files.pop("model.json"))
+    assert facts.keys() == {"kind", "format", "feature_names", "classes", "parts", "prior"}
+    assert {"columns.npy", "roots.npy"} & {name.partition(".")[2] for name in files}
+    for name, member in files.items():
+        assert re.fullmatch(
+            r"part\d\.(columns|flags|fill|low|high|mean|scale|(weights|biases)\.\d|roots|feature|left|"
+            r"right|threshold|missing|value)\.npy",
+            name,
+        )
+        array = np.load(io.BytesIO(member))
+        assert n_samples not in array.shape
+        assert not recoverable(array.tobytes(), X)
+
+
+@given(st.lists(st.tuples(*[st.integers(-100, 100)] * 3), min_size=2, max_size=15))
+@settings(max_examples=20, deadline=None)
+def test_an_export_of_very_few_samples_does_not_tell_their_range(rows):
+    """Of two samples it is the samples."""
+    X = np.array(rows, dtype=np.float32) / np.float32(100)
+    dataset = Labelled(X, np.arange(len(X)) % 2, (0, 1), ("a", "b", "c"))
+    files = unpacked(train(dataset)[0].to_bytes())
+    for end, value in (("low", -1), ("high", 1)):
+        assert set(np.load(io.BytesIO(files[f"part0.{end}.npy"])).tolist()) == {value}
+
+
+def test_an_export_of_two_samples_does_not_hold_them(moodle, make_file):
+    rows = [(0.11, -0.23, 0.37), (-0.41, 0.58, 0.67)]
+    moodle.train(make_file(*(",".join(map(str, row)) + f",{i}" for i, row in enumerate(rows))))
+    for member in moodle.export().files.values():
+        assert not recoverable(member, np.array(rows, np.float32))
 
 
 def foreign_zip():

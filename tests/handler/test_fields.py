@@ -84,6 +84,12 @@ def test_post_endpoints_refuse_other_methods(moodle, endpoint, method):
     assert answer.headers["Allow"] == "OPTIONS, POST"
 
 
+def test_a_method_that_is_none_is_shown_as_plain_text(client):
+    answer = client.open("/training", method="A\n\u202e" + "B" * 100)
+    assert answer.status_code == 405
+    assert answer.text == f"This address does not answer to A??{'B' * 17} requests."
+
+
 @pytest.mark.parametrize("target", ["/train", "/training/", "/Training", "/static/x", "/%00"])
 def test_other_addresses_are_404_in_plain_text(moodle, target):
     answer = moodle.send("POST", target)
@@ -167,6 +173,17 @@ def test_any_escape_in_a_query_string_is_answered(moodle, raw):
     answer = moodle.send("GET", f"/export?uniqueid={raw}&dirhash={raw}")
     assert answer.status == 503
     assert answer.sentence
+
+
+@pytest.mark.parametrize(
+    "raw", ["\xff", "uniqueid=\xff&dirhash=d", "uniqueid=u&dirhash=\xed\xa0\x80"]
+)
+def test_a_query_string_that_is_no_text_is_refused(client, raw):
+    answer = client.get(
+        "/export", environ_overrides={"QUERY_STRING": raw}, auth=("default", "sshhhh")
+    )
+    assert answer.status_code == 400
+    assert answer.text.startswith("The request cannot be read")
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\xed\xa0\x80", b"a\0b", b"../..", b"a\r\nb"])

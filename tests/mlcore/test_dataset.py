@@ -135,9 +135,16 @@ def test_column_names_may_be_alike():
     assert read_labelled(make_file(ROWS, "a,a,a,target")).feature_names == ("a", "a", "a")
 
 
-def test_column_names_may_hold_commas_quotes_and_line_ends():
-    columns = '"a,""b""\nc",ü,"","target"'
-    assert read_labelled(make_file(ROWS, columns)).feature_names == ('a,"b"\nc', "ü", "")
+def test_column_names_may_hold_commas_and_quotes():
+    columns = '"a,""b""",ü,"","target"'
+    assert read_labelled(make_file(ROWS, columns)).feature_names == ('a,"b"', "ü", "")
+
+
+@pytest.mark.parametrize("odd", ["\n", "\t", "\x1b", "\u202e", "\u2028", "\x85"])
+def test_what_cannot_be_printed_is_not_in_column_names(odd):
+    """They end up in reports, and in files whose size is limited."""
+    columns = f'"a{odd}",b,c,target'
+    assert read_labelled(make_file(ROWS, columns)).feature_names == ("a?", "b", "c")
 
 
 def test_lines_are_counted_past_line_ends_in_names():
@@ -446,6 +453,15 @@ def test_a_row_of_another_length_is_refused_with_its_line(rows, line, found, quo
     )
 
 
+@pytest.mark.parametrize("read", [read_labelled, read_unlabelled])
+@pytest.mark.parametrize("n_rows", [1, 2, 20_000])
+def test_a_last_line_that_is_empty_but_for_quotes_is_a_row_of_another_length(read, n_rows):
+    """It once was counted, and not read: the row held what was in memory before."""
+    rows = "0,0,0,1\n" * n_rows + '""'
+    message = message_of(read, make_file(rows))
+    assert message.startswith(f"Line {n_rows + 4} of the dataset has 1 values where 4")
+
+
 def test_an_unlabelled_row_with_a_target_is_refused():
     with pytest.raises(errors.RowLength, match=r"Line 4 .* 5 values where 4"):
         read_unlabelled(make_file("1-0,0,0,0,1\n", f"{UNLABELLED},target"))
@@ -560,6 +576,14 @@ def test_features_are_limited(read, monkeypatch):
     assert read(make_file(ROWS)).X.shape == (2, 3)
     with pytest.raises(errors.TooManyFeatures, match="4 features, and 3 is the most"):
         read(make_file("0,0,0,0,1\n", "a,b,c,d,target", nfeatures=4))
+
+
+@pytest.mark.parametrize("read", [read_labelled, read_unlabelled])
+def test_a_header_that_is_too_long_is_refused(read, monkeypatch):
+    columns = "a" * 100_000 + "," + "b" * 100_000 + "," + "c" * 90_000 + ",target"
+    assert read(make_file(ROWS, columns)).X.shape == (2, 3)
+    with pytest.raises(errors.HeaderTooLong, match="have 310 KB, and 300 KB is the most"):
+        read(make_file(ROWS, columns + "x" * 20_000))
 
 
 def test_a_huge_count_of_features_is_refused_before_memory_is_set_aside():

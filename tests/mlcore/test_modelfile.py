@@ -353,7 +353,7 @@ def test_too_many_members_are_refused():
 
 def test_too_long_facts_are_refused(monkeypatch):
     monkeypatch.setattr(modelfile, "_MAX_FACTS_BYTES", 10)
-    with pytest.raises(errors.ModelFileTooLarge):
+    with pytest.raises(errors.DamagedModelFile, match=r"\(its description is too long\)"):
         read(DATA)
 
 

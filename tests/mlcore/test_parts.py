@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from mlcore import blend
 from mlcore.blend import PRIOR_SCALE, BlendedClassifier, Boosting, Recipe
 from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
+from mlcore.quickscorer import QuickScorer
 from tests.mlcore.builders import LINEAR, NET, TREES, make_course
 
 COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
@@ -105,7 +106,7 @@ class TestPartsPredictLikeTheLibraries:
         np.testing.assert_allclose(predicted, probabilities(scores), rtol=0 if not prior else 1e-9)
 
 
-@pytest.mark.parametrize("n_leaves", [2, 63, 64, 65, 150])
+@pytest.mark.parametrize("n_leaves", [2, 31, 32, 33, 64, 65, 150])
 def test_trees_of_any_size_predict_like_the_library(own, n_leaves):
     course = make_course(2000, seed=3)
     boosting = Boosting(n_leaves, 0.1, 0.0, 1.0, 0.0, rounds=5)
@@ -123,6 +124,18 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
     at_once = part.predict_proba(X, None)
     monkeypatch.setattr("mlcore.quickscorer._CELLS", 10 * len(part.roots))
     assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
+
+
+@pytest.mark.parametrize("cells", [1, 500, 5_000])
+def test_tables_made_piece_by_piece_are_the_same(cells, monkeypatch):
+    course = make_course(2000, seed=3)
+    boosting = Boosting(150, 0.1, 0.0, 1.0, 0.0, rounds=5)
+    (part,) = _fit(Recipe((("trees", boosting, 1.0),)), course.X, course.y).parts
+    at_once = QuickScorer.of(part)
+    monkeypatch.setattr("mlcore.quickscorer._CELLS", cells)
+    for one, other in zip(QuickScorer.of(part).features, at_once.features, strict=True):
+        assert one.words.tolist() == other.words.tolist()
+        assert one.tables.tolist() == other.tables.tolist()
 
 
 def walked(trees, sample):
@@ -255,8 +268,20 @@ def test_samples_without_information_still_have_a_column(value):
 
 def test_values_beyond_the_ones_learned_from_count_as_the_nearest_of_them():
     X = np.array([[-0.5], [0.5]], dtype=np.float32)
-    preparation = Preparation.of(X, np.ones(2))
+    preparation = Preparation.of(X, np.full(2, 8.0))
     assert (preparation.apply(np.array([[-9], [9]], np.float32)) == preparation.apply(X)).all()
+
+
+@pytest.mark.parametrize(("largest", "end"), [(0.3, 1), (1, 1), (1.01, 2), (7, 8)])
+def test_of_very_few_samples_the_range_is_not_told(largest, end):
+    """It would be little else than the samples themselves, and models are shared."""
+    X = np.array([[0.1, -largest], [0.2, 0]], dtype=np.float32)
+    few = Preparation.of(X, np.array([7.0, 8.0]))
+    assert few.low.tolist() == [-1, -end]
+    assert few.high.tolist() == [1, end]
+    more = Preparation.of(X, np.array([8.0, 8.0]))
+    assert more.low.tolist() == [X[0, 0], np.float32(-largest)]
+    assert more.high.tolist() == [np.float32(0.2), 0]
 
 
 def test_values_far_beyond_moodles_are_no_overflow():

@@ -49,6 +49,13 @@ def test_identical_samples_get_identical_predictions(trained, dataset):
     assert scores.tolist() == expected_scores[order].tolist()
 
 
+def test_many_samples_are_predicted_piece_by_piece(trained, dataset, monkeypatch):
+    at_once = predict(trained, dataset)
+    monkeypatch.setattr("mlcore.prediction._SAMPLES", 7)
+    for one, other in zip(predict(trained, dataset), at_once, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_one_sample_can_be_predicted(trained, dataset):
     one = Unlabelled(dataset.sample_ids[:1], dataset.X[:1])
     classes, scores = predict(trained, one)
