@@ -76,7 +76,7 @@ def test_each_request_has_one_line(moodle, course, lines):
     ("endpoint", "stages"),
     [
         ("prediction", {"sign-in", "store", "parse", "predict"}),
-        ("evaluation", {"sign-in", "store", "parse", "evaluate"}),
+        ("evaluation", {"sign-in", "store", "parse", "evaluate", "report"}),
     ],
 )
 def test_the_stages_of_a_request_are_measured(moodle, course, lines, endpoint, stages):
