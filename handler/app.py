@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from handler import endpoints, errors, fields, logs, signin
+from handler import endpoints, errors, fields, logs, otherwebsite, pages, signin
 from handler.activity import Activities
 from handler.evaluations import Evaluations
 from handler.models import Models
+from handler.overview import Overviews
 from handler.settings import Settings
 from handler.store import DirectoryStore, ObjectStore, S3Store
 
@@ -44,10 +45,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MODELS"] = Models(store)
     app.config["EVALUATIONS"] = Evaluations(store)
     app.config["ACTIVITIES"] = Activities(store)
+    app.config["OVERVIEWS"] = Overviews(store)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["MAX_FORM_PARTS"] = fields.MAX_PARTS
-    for part in (logs, signin, endpoints, errors):
+    for part in (logs, otherwebsite, signin, endpoints, pages, errors):
         part.init_app(app)
     names = {rule.rule.strip("/") for rule in app.url_map.iter_rules()}
     app.wsgi_app = _without_prefix(app.wsgi_app, names)  # type: ignore[assignment, method-assign]
@@ -62,11 +64,12 @@ def open_store(settings: Settings) -> ObjectStore:
 
 
 def _without_prefix(app: WSGIApplication, names: set[str]) -> WSGIApplication:
-    """Let an endpoint be found below any path, as behind a gateway that passes its stage on."""
+    """Let all be found below any path, as behind a gateway that passes its stage on."""
 
     def without_prefix(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         prefix, _, name = environ.get("PATH_INFO", "").rpartition("/")
-        if prefix and name in names:
+        # the index has no name, and is not what a slash behind another one leads to
+        if prefix and (name in names if name else prefix.rpartition("/")[2] not in names):
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
             environ["PATH_INFO"] = f"/{name}"
         return app(environ, start_response)

@@ -22,7 +22,7 @@ _PARTS = (
     *("requestContext", "headers", "body", "isBase64Encoded"),
     *("httpMethod", "path", "multiValueHeaders"),
     *("queryStringParameters", "multiValueQueryStringParameters"),
-    *("version", "rawPath", "rawQueryString"),
+    *("version", "rawPath", "rawQueryString", "cookies"),
 )
 
 

@@ -30,7 +30,20 @@ def deadline(reserve: float = 0.0) -> float | None:
         return None
     now = time.monotonic()
     end = now + context.get_remaining_time_in_millis() / 1000
-    about = request.environ["lambda.event"]["requestContext"]
-    if ".lambda-url." not in about.get("domainName", ""):
+    if not _by_function_url():
         end = min(end, g.began + API_GATEWAY_SECONDS)
     return float(end) - _MARGIN - reserve
+
+
+def time_limit() -> int | None:
+    """Return how many seconds a request may take, about, or None where nobody sets a limit."""
+    context = request.environ.get("lambda.context")
+    if context is None:
+        return None
+    of_function = round(context.get_remaining_time_in_millis() / 1000, -1)
+    return int(of_function if _by_function_url() else min(of_function, API_GATEWAY_SECONDS))
+
+
+def _by_function_url() -> bool:
+    about = request.environ["lambda.event"]["requestContext"]
+    return ".lambda-url." in about.get("domainName", "")

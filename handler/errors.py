@@ -96,11 +96,55 @@ class NoUsers(AdminError):
     )
 
 
+class NotSignedIn(AdminError):
+    status = 401
+    sentence = "Sign in with the username and the password that Moodle uses for this server."
+
+
+class WrongSignIn(AdminError):
+    status = 401
+    sentence = (
+        "The username or the password is wrong: enter those that Moodle uses for this server."
+    )
+
+
+class OtherWebsite(AdminError):
+    status = 403
+    sentence = (
+        "The request came from a page of another website, so nothing was done: open this server's "
+        "own page and try again there."
+    )
+
+
+class NotConfirmed(AdminError):
+    status = 403
+    sentence = (
+        "The confirmation is too old, or not of this page, so nothing was done: open the model's "
+        "page again and repeat what you wanted to do."
+    )
+
+
 class NotFound(AdminError):
     status = 404
     sentence = (
         "There is nothing at this address: check the host and the port in Moodle's settings of the "
         "Python machine learning backend."
+    )
+
+
+class NoSuchModel(AdminError):
+    status = 404
+    sentence = (
+        "There is no such model, or not any more: it was deleted, or its predictions were cleared "
+        "in Moodle."
+    )
+
+
+class NoSuchReport(AdminError):
+    status = 404
+    sentence = (
+        "There is no report of this evaluation, or not any more: evaluate the model again in "
+        "Moodle to get one."
     )
 
 

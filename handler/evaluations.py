@@ -133,3 +133,9 @@ class Evaluations:
     def _read(self, key: str) -> bytes | None:
         stored = self._store.get(key)
         return stored and stored.data
+
+
+def runid_of(key: str) -> int | None:
+    """Return the runid of a kept answer by its key, None for any other key."""
+    name = _NAME.fullmatch(key.rpartition("/")[2])
+    return int(name[1]) if name and name[2] else None

@@ -1,14 +1,19 @@
-"""Sign-in: HTTP Basic authorization on every endpoint that is not public."""
+"""Sign-in: HTTP Basic authorization on every endpoint that is not public.
+
+People may sign in to the pages with a form as well. Behind API Gateway and function URLs they must:
+both rename the header ``WWW-Authenticate``, without which no browser asks for a password.
+"""
 
 from __future__ import annotations
 
 from flask import Flask, current_app, g, request
 from werkzeug.datastructures import Authorization
 
-from handler import errors, logs
+from handler import errors, logs, session
 from handler.users import Users
 
-PUBLIC = {"version", "openapi"}
+PAGES = "pages"  # the blueprint of what people look at
+PUBLIC = {"version", "openapi", f"{PAGES}.style", f"{PAGES}.sign_in"}
 
 
 def init_app(app: Flask) -> None:
@@ -29,14 +34,30 @@ def _credentials(header: str) -> Authorization | None:
 def _sign_in() -> None:
     if request.endpoint is None or request.endpoint in PUBLIC:
         return  # no endpoint: the answer is 404 or 405 for everybody
+    is_page = request.blueprint == PAGES
+    given = _credentials(request.headers.get("Authorization", ""))
+    if given is None or given.type != "basic" or not given.username or given.password is None:
+        user = session.user() if is_page else None
+        if user is None:
+            _require_users()
+            raise errors.NotSignedIn if is_page else errors.NoCredentials
+    else:
+        user = given.username
+        check(user, given.password, errors.WrongSignIn if is_page else errors.WrongCredentials)
+    g.user = user
+    logs.note(user=user)
+
+
+def check(name: str, password: str, wrong: type[errors.AdminError]) -> None:
+    """Raise `wrong` unless this is a user's password."""
+    users = _require_users()
+    with logs.stage("sign-in"):
+        if not users.check(name, password):
+            raise wrong
+
+
+def _require_users() -> Users:
     users: Users = current_app.config["SETTINGS"].users
     if not users:
         raise errors.NoUsers
-    given = _credentials(request.headers.get("Authorization", ""))
-    if given is None or given.type != "basic" or not given.username or given.password is None:
-        raise errors.NoCredentials
-    with logs.stage("sign-in"):
-        if not users.check(given.username, given.password):
-            raise errors.WrongCredentials
-    g.user = given.username
-    logs.note(user=given.username)
+    return users

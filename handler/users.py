@@ -116,6 +116,18 @@ class Users:
             self._verified[name] = digest
         return right
 
+    def secret(self, name: str) -> bytes:
+        """Return a key that all processes with these entries share, another for each user.
+
+        A new password makes a new key.
+
+        Raises
+        ------
+        KeyError
+            When there is no such user.
+        """
+        return hmac.digest(self._entries[name].encode(), b"signs what browsers keep", "sha256")
+
     def _is_verified(self, name: str, digest: bytes) -> bool:
         return hmac.compare_digest(self._verified.get(name, b""), digest)
 

@@ -1,8 +1,10 @@
-"""Which version of the existing backend this server stands in for."""
+"""Which version this server is, and which of the existing backend it stands in for."""
 
 from __future__ import annotations
 
 import re
+
+SOFTWARE = "0.1.0"  # as in pyproject.toml
 
 FOR_MOODLE_3 = "2.6.6"
 FOR_MOODLE_4 = "3.0.5"  # and 5

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from handler.moodle_settings import FORM, Address, commands, form
 
 _PATIENCE = 60  # seconds: new addresses on AWS do not answer at once
 _PAUSE = 3
-
-SET = "php admin/cli/cfg.php --component=mlbackend_python"
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,9 @@ class Way:
     limits: str
 
     @property
-    def host(self) -> str:
-        """What Moodle calls host."""
-        return urlsplit(self.url).netloc
-
-    @property
-    def path(self) -> str:
-        """What follows the host, for which Moodle has no setting."""
-        return urlsplit(self.url).path.strip("/")
+    def address(self) -> Address:
+        """The same, as Moodle's settings name it."""
+        return Address(self.url)
 
 
 def ways(function_url: str, api_url: str, domain: str = "") -> list[Way]:
@@ -79,40 +72,19 @@ def describe(ways: Sequence[Way], username: str, password: str) -> str:
     ]
     for number, way in enumerate(ways, 1):
         parts.append(f"{number}. {way.name}, where {way.limits}.")
-        if way.path:
+        if way.address.path:
             parts.append("   Moodle's form takes no path, so on Moodle's server, in its folder:")
         else:
-            parts += [
-                "   Under Site administration > Plugins > Machine learning backends > Python "
-                "machine learning backend:",
-                "       Use a server  yes",
-                f"       Host          {way.host}",
-                "       Port          443",
-                "       Use HTTPS     yes",
-                f"       Username      {username}",
-                f"       Password      {password}",
-                "   or, on Moodle's server, in its folder:",
-            ]
-        parts += [f"       {command}" for command in commands(way, username, password)]
+            parts.append(f"   Under {FORM}:")
+            entered = form(way.address, username, password)
+            parts += [f"       {label:<14}{value}" for label, value in entered.items()]
+            parts.append("   or, on Moodle's server, in its folder:")
+        parts += [f"       {line}" for line in commands(way.address, username, password)]
     parts.append(
         "Then choose it under Site administration > Analytics > Analytics settings as the default "
         "predictions processor."
     )
     return "\n".join(parts)
-
-
-def commands(way: Way, username: str, password: str) -> list[str]:
-    """Return the lines that enter a way into Moodle's settings."""
-    settings = {
-        "useserver": "1",
-        "host": way.host,
-        # whatever stands here ends up between the host and the endpoint
-        "port": f"443/{way.path}" if way.path else "443",
-        "secure": "1",
-        "username": username,
-        "password": password,
-    }
-    return [f"{SET} --name={name} --set={shlex.quote(value)}" for name, value in settings.items()]
 
 
 def version(way: Way, patience: float = _PATIENCE) -> str:

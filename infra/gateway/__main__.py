@@ -21,10 +21,11 @@ from pathlib import Path
 
 from handler.__main__ import add_address
 from handler.errors import SettingsError
+from handler.moodle_settings import SET
 from handler.settings import DIRECTORY, Settings
 from handler.settings import VARIABLES as OURS
 from handler.users import VARIABLE as USERS
-from infra import moodle_settings, serve
+from infra import serve
 from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API
 from infra.gateway.runtime import Function, Instance, fetch_client
 from infra.gateway.server import Pool, serving
@@ -79,9 +80,7 @@ def _serve(host: str, port: int, n_instances: int) -> None:
             f"For Moodle: HTTPS no, username {username}, password {password}; where there is a "
             "path, it goes behind the port, as for API Gateway:"
         )
-        print(
-            f"    {moodle_settings.SET} --name=port --set={port + 1}{REST_API.prefix}", flush=True
-        )
+        print(f"    {SET} --name=port --set={port + 1}{REST_API.prefix}", flush=True)
         threading.Event().wait()
 
 

@@ -130,6 +130,7 @@ def _http_event(gateway: Gateway, request: Request) -> dict[str, Any]:
         name.lower(): ",".join(values)
         for name, values in _grouped(_forwarded(gateway, request)).items()
     }
+    cookies = headers.pop("cookie", "")
     query = _grouped(parse_qsl(request.query, keep_blank_values=True))
     event: dict[str, Any] = {
         "version": "2.0",
@@ -156,6 +157,8 @@ def _http_event(gateway: Gateway, request: Request) -> dict[str, Any]:
         },
         "isBase64Encoded": False,
     }
+    if cookies:
+        event["cookies"] = cookies.split("; ")
     if query:
         event["queryStringParameters"] = {name: ",".join(query[name]) for name in query}
     if request.body:
@@ -193,6 +196,7 @@ def response(gateway: Gateway, result: bytes) -> Response:
         answer = json.loads(result)
         headers = {name: [str(value)] for name, value in (answer.get("headers") or {}).items()}
         headers |= answer.get("multiValueHeaders") or {}
+        headers |= {"Set-Cookie": answer["cookies"]} if answer.get("cookies") else {}
         body = (answer.get("body") or "").encode()
         if answer.get("isBase64Encoded"):
             body = base64.b64decode(body, validate=True)

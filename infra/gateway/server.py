@@ -83,7 +83,7 @@ def _handler(pool: Pool, gateway: Gateway) -> type[BaseHTTPRequestHandler]:
                 self.rfile.read(length),
                 str(self.client_address[0]),
             )
-            if request.path.startswith(f"{gateway.prefix}/"):
+            if f"{request.path}/".startswith(f"{gateway.prefix}/"):
                 self._send(pool.answer(gateway, request))
             else:
                 self._send(Response(403, (), b'{"message":"Missing Authentication Token"}'))

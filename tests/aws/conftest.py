@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response
 
 from handler.users import VARIABLE
 from infra import zappa_settings
-from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API
+from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Gateway
 from infra.gateway.runtime import Function, Instance, fetch_client
 from infra.gateway.server import Pool, serving
 from infra.names import Names
@@ -155,7 +155,7 @@ def doors(made_up_lambda):
         yield {
             gateway.prefix: Door(
                 stack.enter_context(serving(made_up_lambda, gateway, "127.0.0.1", 0)),
-                gateway.prefix,
+                gateway,
             )
             for gateway in (FUNCTION_URL, REST_API)
         }
@@ -254,7 +254,7 @@ def start(function, log):
                 stack.callback(instance.stop)
             pool = Pool(pool)
             yield [
-                Door(stack.enter_context(serving(pool, gateway, "127.0.0.1", 0)), gateway.prefix)
+                Door(stack.enter_context(serving(pool, gateway, "127.0.0.1", 0)), gateway)
                 for gateway in gateways
             ]
 
@@ -266,11 +266,11 @@ class Door:
     """Where a gateway listens."""
 
     port: int
-    prefix: str
+    gateway: Gateway
 
     @property
     def moodle(self):
-        return Moodle(partial(exchange, self.port), prefix=self.prefix)
+        return Moodle(partial(exchange, self.port), prefix=self.gateway.prefix)
 
 
 @pytest.fixture(scope="session", params=GATEWAYS)

@@ -21,7 +21,7 @@ def replay(door):
     def replay(name, change=lambda request: request):
         request = change((CAPTURES / f"{name}.req").read_bytes())
         if not re.match(rb"\w+ /production/", request):
-            request = request.replace(b" /", f" {door.prefix}/".encode(), 1)
+            request = request.replace(b" /", f" {door.gateway.prefix}/".encode(), 1)
         with socket.create_connection(("127.0.0.1", door.port), timeout=60) as connection:
             connection.sendall(request)
             answer = HTTPResponse(connection)

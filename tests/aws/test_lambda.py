@@ -1,8 +1,10 @@
 """The deployed package under AWS's runtime client, behind gateways that keep AWS's limits."""
 
 import json
+import re
 import time
 from dataclasses import replace
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
@@ -98,6 +100,42 @@ def test_a_function_that_takes_too_long_is_ended_and_started_anew(start):
         assert door.moodle.version().text == "3.0.5"
     with start(FUNCTION_URL, seconds=0.2) as (door,):
         assert door.moodle.evaluation(Course().labelled(5_000)).status == 502
+
+
+# the pages for the admin --------------------------------------------------------------------------
+
+
+def test_people_sign_in_with_a_form_and_find_all_pages_behind_the_stage(moodle, door, course):
+    """Gateways rename what makes browsers ask for a password, and carry cookies apart."""
+    moodle.but(uniqueid="seen in a page").train(course.labelled(12))
+
+    def ask(method, target, body=b"", **headers):
+        return door.moodle.exchange(method, target, headers, body)
+
+    stage = moodle.prefix
+    for target in {f"{stage}/", stage or "/"}:
+        answer = ask("GET", target)
+        assert answer.status == 401
+        assert "WWW-Authenticate" not in answer.headers
+        assert b'<label for="password">' in answer.body
+    style = re.search(rb'stylesheet" href="([^"]+)"', answer.body)[1].decode()
+    assert ask("GET", urljoin(f"{stage}/", style)).status == 200
+
+    credentials = urlencode({"username": moodle.user, "password": moodle.password}).encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = ask("POST", f"{stage}/sign-in", credentials, **form)
+    assert answer.status == 303
+    assert "Secure" in answer.headers["Set-Cookie"]
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+
+    answer = ask("GET", urljoin(f"{stage}/sign-in", answer.headers["Location"]), Cookie=cookie)
+    assert answer.status == 200
+    assert b"Everything works" in answer.body
+    assert b"About 4.7 MB" in answer.body
+    assert (b"15 minutes" if door.gateway is FUNCTION_URL else b"29 seconds") in answer.body
+    page = re.search(rb'href="([^"]+model\?uniqueid=seen[^"]+)"', answer.body)[1].decode()
+    answer = ask("GET", urljoin(f"{stage}/", page), Cookie=cookie)
+    assert b"Moodle calls this model <code>seen in a page</code>" in answer.body
 
 
 # what must not be ---------------------------------------------------------------------------------

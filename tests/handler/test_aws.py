@@ -15,6 +15,7 @@ HTTP = {
     "version": "2.0",
     "rawPath": "/version",
     "headers": {},
+    "cookies": ["a=b"],
     "requestContext": {"http": {"method": "GET", "path": "/version"}},
 }
 # All that Zappa 0.63 acts upon, other than by answering a request.

@@ -85,6 +85,18 @@ def test_aws_renames_a_header_that_it_keeps_for_itself():
     assert answer.headers == (("x-amzn-Remapped-WWW-Authenticate", "Basic"),)
 
 
+@pytest.mark.parametrize("gateway", [HTTP_API, FUNCTION_URL], ids=lambda gateway: gateway.name)
+def test_payload_format_2_has_cookies_apart_from_headers(gateway):
+    request = Request("GET", "/", (("Cookie", "a=1; b=2"),), b"")
+    event = gateway.event(gateway, request)
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert "cookie" not in event["headers"]
+    assert "cookies" not in gateway.event(gateway, Request("GET", "/", (), b""))
+    result = json.dumps({"statusCode": 200, "headers": {}, "cookies": ["a=1; Path=/", "b=2"]})
+    answer = events.response(gateway, result.encode())
+    assert answer.headers == (("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2"))
+
+
 @pytest.mark.parametrize("result", [b"null", b"{}", b"x", b'"x"', b'{"statusCode": "x"}'])
 def test_what_is_no_answer_is_a_failure(result):
     assert events.response(REST_API, result) is REST_API.failed

@@ -1,0 +1,69 @@
+"""What to enter into Moodle, so that it finds and uses this server."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+FORM = "Site administration > Plugins > Machine learning backends > Python machine learning backend"
+SET = "php admin/cli/cfg.php --component=mlbackend_python"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where Moodle reaches the server.
+
+    Parameters
+    ----------
+    url : str
+        Its base, ``https://host``, ``http://host:port`` or ``https://host/path``.
+    """
+
+    url: str
+
+    @property
+    def host(self) -> str:
+        """What Moodle calls host."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        """What follows the host, for which Moodle has no setting."""
+        return urlsplit(self.url).path.strip("/")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether Moodle is to use HTTPS."""
+        return urlsplit(self.url).scheme == "https"
+
+    @property
+    def port(self) -> str:
+        """What Moodle is to take for the port: whatever stands there precedes the endpoint."""
+        port = str(urlsplit(self.url).port or (443 if self.is_https else 80))
+        return f"{port}/{self.path}" if self.path else port
+
+
+def form(address: Address, username: str, password: str) -> dict[str, str]:
+    """Return what to enter by the labels of Moodle's form, which takes no path."""
+    return {
+        "Use a server": "yes",
+        "Host": address.host,
+        "Port": address.port,
+        "Use HTTPS": "yes" if address.is_https else "no",
+        "Username": username,
+        "Password": password,
+    }
+
+
+def commands(address: Address, username: str, password: str) -> list[str]:
+    """Return the lines that enter the same on Moodle's server, in its folder."""
+    settings = {
+        "useserver": "1",
+        "host": address.host,
+        "port": address.port,
+        "secure": "1" if address.is_https else "0",
+        "username": username,
+        "password": password,
+    }
+    return [f"{SET} --name={name} --set={shlex.quote(value)}" for name, value in settings.items()]

@@ -1,0 +1,302 @@
+"""The pages, one function each."""
+
+from __future__ import annotations
+
+import io
+import platform
+import zipfile
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, g, render_template, request
+
+from handler import errors, fields, moodle_settings, session, signin
+from handler.deadline import time_limit
+from handler.endpoints import MAX_RUNID
+from handler.evaluations import Evaluations
+from handler.logs import note
+from handler.modelid import ModelId
+from handler.models import Models
+from handler.overview import Overviews
+from handler.pages import words
+from handler.pages.described import Described, State, UsedBy, described
+from handler.settings import Settings
+from handler.version import SOFTWARE, version_for
+from mlcore.examples import MAX_EXAMPLES
+
+pages = Blueprint(signin.PAGES, __name__, template_folder="templates")
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+# A report has its style inside, and whatever else may be in it must not act.
+_REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+# On Lambda, whose limit is the same for all: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_LAMBDA_MB = 4.7
+_ROW_BYTES = 180  # of Moodle's own model of students who drop out
+
+_DONE = {
+    "deleted": "The model was deleted.",
+    "rolled-back": "The model is what it was before its last change.",
+}
+
+
+# what there is ------------------------------------------------------------------------------------
+
+
+@pages.get("/")
+def index() -> str:
+    """Show whether the server works, who uses it, and all models of the user."""
+    models = [described(overview) for overview in _overviews().of(g.user)]
+    models.sort(key=_last_change, reverse=True)
+    return _page(
+        "index.html",
+        models=models,
+        titles=Counter(model.title for model in models),
+        sites=_sites(models),
+        bucket=_settings().bucket,
+        setup=_setup(),
+        limits=_limits(),
+    )
+
+
+@pages.get("/model")
+def model() -> str:
+    """Show what is known about a model."""
+    found = _model()
+    return _page("model.html", model=found, sites=_sites([found]))
+
+
+@pages.get("/report")
+def report() -> Response:
+    """Show the report of an evaluation, as it was made."""
+    of = ModelId.of(g.user, _asked("uniqueid"), _asked("dirhash"))
+    log = _evaluations().log(of, fields.whole_number("runid", None, 0, MAX_RUNID))
+    try:
+        with zipfile.ZipFile(io.BytesIO(log or b"")) as files:
+            html = files.read("report.html")
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise errors.NoSuchReport from error
+    answer = Response(html, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = _REPORT_POLICY
+    return answer
+
+
+@pages.get("/style.css")
+def style() -> Response:
+    """Send the stylesheet, without sign-in: the page to sign in needs it, too."""
+    answer = Response(_style(), mimetype="text/css")
+    answer.headers["Cache-Control"] = "max-age=3600"
+    return answer
+
+
+# changes, each of which asks first ----------------------------------------------------------------
+
+
+@pages.get("/delete")
+def ask_delete() -> str:
+    """Ask before a model is deleted."""
+    found = _model()
+    token = session.confirmation("delete", uniqueid=found.uniqueid)
+    return _page("delete.html", model=found, confirmation=token)
+
+
+@pages.post("/delete")
+def delete() -> Response:
+    """Delete all that is kept of a model."""
+    of = ModelId.of(g.user, session.confirmed("delete")["uniqueid"], "")
+    note(model=of.unique_folder)
+    _models().delete(of)
+    return _go(done="deleted")
+
+
+@pages.get("/rollback")
+def ask_roll_back() -> str:
+    """Ask before a model goes back to the run before."""
+    found = _model()
+    state = _state(found, _asked("dirhash"))
+    token = session.confirmation(
+        "rollback", uniqueid=found.uniqueid, dirhash=state.dirhash, run=state.current.name
+    )
+    return _page("rollback.html", model=found, state=state, confirmation=token)
+
+
+@pages.post("/rollback")
+def roll_back() -> Response:
+    """Go back to the run before the one that was shown."""
+    facts = session.confirmed("rollback")
+    of = ModelId.of(g.user, facts["uniqueid"], facts["dirhash"])
+    note(model=of.folder)
+    _models().roll_back(of, facts["run"])
+    return _go("model", uniqueid=of.uniqueid, done="rolled-back")
+
+
+# signing in and out -------------------------------------------------------------------------------
+
+
+@pages.post("/sign-in")
+def sign_in() -> Response:
+    """Let a browser stay signed in, for all that asks for no password by itself."""
+    user = request.form.get("username", "")
+    signin.check(user, request.form.get("password", ""), errors.WrongSignIn)
+    answer = _go()
+    session.begin(answer, user)
+    return answer
+
+
+@pages.get("/sign-in")
+def signed_in() -> Response:
+    """Lead to where the form to sign in appears, or is not needed."""
+    return _go()
+
+
+@pages.post("/sign-out")
+def sign_out() -> Response:
+    """Sign a browser out."""
+    answer = _go()
+    session.end(answer)
+    return answer
+
+
+# what all of them have in common ------------------------------------------------------------------
+
+
+@pages.after_request
+def finish(answer: Response) -> Response:
+    """Put sentences of errors on a page, and let nobody else frame, keep or change what is sent."""
+    if answer.status_code >= 400:
+        sentence = answer.get_data(as_text=True)
+        may_sign_in = answer.status_code == 401 and _settings().users
+        template = "signin.html" if may_sign_in else "error.html"
+        answer.set_data(_page(template, sentence=sentence))
+        answer.mimetype = "text/html"
+    answer.headers.setdefault("Content-Security-Policy", _POLICY)
+    answer.headers.setdefault("Cache-Control", "no-store")
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["X-Frame-Options"] = "DENY"
+    # "no-referrer" would make browsers hide from us, too, where a form was sent from
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
+
+
+def _page(template: str, **facts: Any) -> str:
+    """Fill a template."""
+    return render_template(
+        template,
+        home=_home(),
+        user=g.get("user"),
+        by_form="Authorization" not in request.headers,
+        done=_DONE.get(request.args.get("done", "")),
+        counted=words.counted,
+        query=lambda **fields: urlencode(fields),
+        version=SOFTWARE,
+        stands_in_for=_settings().version or version_for(""),
+        python=platform.python_version(),
+        **facts,
+    )
+
+
+def _home() -> str:
+    """Return what precedes the name of each page in links.
+
+    A stage of API Gateway is known, and its root has no slash at the end everywhere. A path that a
+    proxy removed is not known, so links are relative there.
+    """
+    return f"{request.script_root}/" if request.script_root else "./"
+
+
+def _go(name: str = "", **query: str) -> Response:
+    """Lead on to another page after a change."""
+    address = f"{_home()}{name}{'?' if query else ''}{urlencode(query)}"
+    return Response(status=303, headers={"Location": address})
+
+
+def _asked(name: str) -> str:
+    """Return which model the address is about."""
+    value = request.args.get(name)
+    if not value:
+        raise errors.NoSuchModel
+    return value
+
+
+def _model() -> Described:
+    uniqueid = _asked("uniqueid")
+    note(model=ModelId.of(g.user, uniqueid, "").unique_folder)
+    return described(_overviews().one(g.user, uniqueid))
+
+
+def _state(found: Described, dirhash: str) -> State:
+    """Return the state to go back from; by now it may be gone."""
+    for state in found.states:
+        if state.dirhash == dirhash and state.previous:
+            return state
+    raise errors.ModelChanged
+
+
+def _last_change(model: Described) -> tuple[str, str]:
+    """Return by what models are listed, the latest first."""
+    times = [state.current.changed.iso for state in model.states]
+    times += [evaluation.at.iso for evaluation in model.evaluations[:1]]
+    return max(times, default=""), model.uniqueid
+
+
+def _sites(models: list[Described]) -> list[UsedBy]:
+    """Return the sites that use models, the one seen last first."""
+    seen = sorted((site for model in models for site in model.sites), key=lambda site: site.seen)
+    return [*{site.address: site for site in seen}.values()][::-1]
+
+
+def _setup() -> dict[str, Any]:
+    """Return what to enter into Moodle, under the address by which this page was found."""
+    address = moodle_settings.Address(request.url_root)
+    entered = address, g.user, "the password that you were given"
+    commands = moodle_settings.commands(address, g.user, "PASSWORD")
+    return {
+        "path": address.path,
+        "form": moodle_settings.form(*entered),
+        "commands": commands,
+        "place": moodle_settings.FORM.split(" > "),
+    }
+
+
+def _limits() -> dict[str, Any]:
+    """Return the limits of this deployment."""
+    on_lambda = "lambda.context" in request.environ
+    megabytes = min(_settings().max_body_bytes / 1e6, _LAMBDA_MB if on_lambda else 1e6)
+    return {
+        "on_lambda": on_lambda,
+        "megabytes": f"{megabytes:.1f}" if on_lambda else f"{_settings().max_body_bytes >> 20}",
+        "rows": round(megabytes * 1e6 / _ROW_BYTES, -3),
+        "seconds": time_limit(),
+        "examples": MAX_EXAMPLES,
+    }
+
+
+@cache
+def _style() -> bytes:
+    return (Path(__file__).parent / "style.css").read_bytes()
+
+
+def _overviews() -> Overviews:
+    overviews: Overviews = current_app.config["OVERVIEWS"]
+    return overviews
+
+
+def _models() -> Models:
+    models: Models = current_app.config["MODELS"]
+    return models
+
+
+def _evaluations() -> Evaluations:
+    evaluations: Evaluations = current_app.config["EVALUATIONS"]
+    return evaluations
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

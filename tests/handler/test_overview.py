@@ -1,0 +1,124 @@
+"""What is read of a user's models for the page, on each of the two stores."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from handler.activity import Activity, Site
+from handler.errors import ModelIncomplete, NewerModel, NoSuchModel
+from handler.evaluations import KeptEvaluation
+from handler.manifest import Manifest, Run
+from handler.modelid import ModelId
+from handler.overview import Overviews
+from tests.handler.spy import Spy
+
+EXECUTION = ModelId("default", "4d3fce33", "execution")
+QUARTERS = ModelId("default", "4d3fce33", "evaluation/quarters")
+
+
+def put(store, model, *runs):
+    """Store a manifest of runs, the current one first."""
+    current, previous = [*[Run(name=name) for name in runs], None, None][:2]
+    store.put(model.manifest, Manifest("born", current, previous).to_bytes())
+
+
+def evaluated(store, model, runid):
+    kept = KeptEvaluation(runid, {"status": 0}, "", "")
+    store.put(f"{model.evaluations}/{runid}-ab12.json", json.dumps(asdict(kept)).encode())
+    store.put(f"{model.evaluations}/{runid}.zip", b"log")
+
+
+def used(store, model, samples):
+    activity = Activity(1, samples, 1e9, {"https://site.example": Site("4.5", 1e9)})
+    store.put(model.activity, activity.to_bytes())
+
+
+def test_all_dirhashes_of_a_uniqueid_are_one_model(store):
+    put(store, EXECUTION, "000000000005-a")
+    evaluated(store, QUARTERS, 900)
+    evaluated(store, QUARTERS, 1000)
+    used(store, EXECUTION, 3)
+    used(store, QUARTERS, 4)
+    found = Overviews(store).one("default", "4d3fce33")
+    assert [part.model for part in found.trained] == [EXECUTION]
+    assert [(model, kept.runid) for model, kept in found.evaluations] == [
+        (QUARTERS, 1000),
+        (QUARTERS, 900),
+    ]
+    assert (found.activity.predictions, found.activity.samples) == (2, 7)
+
+
+def test_the_list_has_the_last_evaluation_of_each_model_only(store):
+    evaluated(store, QUARTERS, 900)
+    evaluated(store, EXECUTION, 1000)
+    (found,) = Overviews(store).of("default")
+    assert [kept.runid for _, kept in found.evaluations] == [1000]
+
+
+def test_the_part_changed_last_comes_first(store):
+    put(store, EXECUTION, "000000000005-a")
+    put(store, QUARTERS, "000000000009-a")
+    found = Overviews(store).one("default", "4d3fce33")
+    assert [part.model for part in found.trained] == [QUARTERS, EXECUTION]
+
+
+def test_only_small_objects_are_read_and_once_each(store):
+    put(store, EXECUTION, "000000000005-a")
+    store.put(f"{EXECUTION.runs}/000000000005-a/classifier.npz", b"large")
+    evaluated(store, EXECUTION, 900)
+    used(store, EXECUTION, 3)
+    spy = Spy(store)
+    Overviews(spy).of("default")
+    names = [key.rpartition("/")[2] for name, key in spy.calls if name == "get"]
+    assert sorted(names) == ["900-ab12.json", "activity.json", "model.json"]
+    assert [name for name, _ in spy.calls].count("keys") == 1
+
+
+def test_other_users_models_and_what_is_not_ours_are_passed_over(store):
+    put(store, ModelId("other", "4d3fce33", "execution"), "000000000005-a")
+    for key in ("models/default/lonely", "models/default/.FF/x/model.json"):
+        store.put(key, b"{}")
+    for name in (".ED.A0.80", "a.2e"):  # half a character, and small letters
+        store.put(f"models/default/{name}/x/model.json", b"{}")
+    assert Overviews(store).of("default") == []
+    with pytest.raises(NoSuchModel):
+        Overviews(store).one("default", "4d3fce33")
+
+
+def test_leftovers_alone_are_no_model(store):
+    store.put(f"{EXECUTION.runs}/000000000005-a/classifier.npz", b"of a crashed training")
+    used(store, EXECUTION, 3)
+    store.put(f"{EXECUTION.evaluations}/5.zip", b"of an evaluation at work")
+    assert Overviews(store).of("default") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "error"), [(b'{"format": 99}', NewerModel), (b"{", ModelIncomplete)]
+)
+def test_a_manifest_that_cannot_be_read_is_that_models_problem_only(store, content, error):
+    put(store, ModelId("default", "sound", "execution"), "000000000005-a")
+    store.put(EXECUTION.manifest, content)
+    found = {one.uniqueid: one for one in Overviews(store).of("default")}
+    assert found["4d3fce33"].problems == [error.sentence]
+    assert found["sound"].problems == []
+
+
+def test_what_is_deleted_while_it_is_read_is_not_there(store):
+    put(store, EXECUTION, "000000000005-a")
+    spy = Spy(store)
+    spy.step_in(("get", "/model.json"), lambda: store.delete([EXECUTION.manifest]))
+    (found,) = Overviews(spy).of("default")
+    assert found.trained == []
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "null", '{"runid": 1}', json.dumps({"runid": 5, "answer": []})]
+)
+def test_an_evaluation_that_cannot_be_read_is_passed_over(store, content):
+    put(store, EXECUTION, "000000000005-a")
+    facts = json.loads(content) if content.startswith('{"runid": 5') else None
+    if facts:
+        content = json.dumps(facts | {"target": "", "time_splitting": ""})
+    store.put(f"{EXECUTION.evaluations}/5-ab12.json", content.encode())
+    assert Overviews(store).one("default", "4d3fce33").evaluations == []
