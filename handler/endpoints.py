@@ -112,14 +112,16 @@ def evaluation() -> Json:
         return _with_run(answer, runid)
 
     result = dataset = None
-    if trained is not None and classifier is None:
+    if trained is None or classifier is not None:
+        with stage("parse"):
+            dataset = read_labelled(data)
+        note(rows=len(dataset.y), features=dataset.X.shape[1])
+    claim = _evaluations().claim(model)
+    if dataset is None:
         answer = answers.without_evaluation(
             answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
         )
     else:
-        with stage("parse"):
-            dataset = read_labelled(data)
-        note(rows=len(dataset.y), features=dataset.X.shape[1])
         try:
             with stage("evaluate"):
                 result = evaluate(dataset, n_iterations, classifier, deadline(_LOG_SECONDS))
@@ -130,9 +132,9 @@ def evaluation() -> Json:
             )
     log = answers.evaluation_log(answer, result)
     about = (dataset.target, dataset.time_splitting) if dataset else ("", "")
-    runid = _evaluations().keep(model, digest, answer, log, *about)
+    _evaluations().keep(model, claim, digest, answer, log, *about)
     _note(model)
-    return _with_run(answer, runid)
+    return _with_run(answer, claim.runid)
 
 
 def evaluationlog() -> Response:

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler.logs import stage
 from handler.modelid import ModelId
@@ -24,7 +24,7 @@ class KeptEvaluation:
     Attributes
     ----------
     runid : int
-        When it ended, in milliseconds since 1970, or the next number that was free.
+        When it began, in milliseconds since 1970, or the next number that was free.
     answer : dict
         What Moodle was told, all but ``runid`` and ``dir``.
     target, time_splitting : str
@@ -35,6 +35,13 @@ class KeptEvaluation:
     answer: dict[str, Any]
     target: str
     time_splitting: str
+
+
+class Claim(NamedTuple):
+    """The place of an evaluation that is at work: an empty log, which only a deletion removes."""
+
+    runid: int
+    etag: str
 
 
 class Evaluations:
@@ -48,19 +55,26 @@ class Evaluations:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    def claim(self, model: ModelId) -> Claim:
+        """Take a new runid before the work begins, so that a deletion in between wins."""
+        with stage("store"):
+            return self._keep_log(model, b"")
+
     def keep(
         self,
         model: ModelId,
+        claim: Claim,
         digest: str,
         answer: dict[str, Any],
         log: bytes,
         target: str = "",
         time_splitting: str = "",
-    ) -> int:
-        """Keep an evaluation, and return its new runid.
+    ) -> None:
+        """Keep an evaluation, unless its claim was deleted meanwhile.
 
         Parameters
         ----------
+        claim : Claim
         digest : str
             Of the request, by which `repeated` finds it; hexadecimal.
         answer : dict
@@ -70,13 +84,15 @@ class Evaluations:
             What was evaluated, as Moodle calls it.
         """
         with stage("store"):
-            runid = self._keep_log(model, log)
-            kept = KeptEvaluation(runid, answer, target, time_splitting)
-            key = f"{model.evaluations}/{runid}-{digest}.json"
+            kept = KeptEvaluation(claim.runid, answer, target, time_splitting)
+            key = f"{model.evaluations}/{claim.runid}-{digest}.json"
             self._store.put(key, json.dumps(asdict(kept)).encode())
-            with best_effort("removing old evaluations"):
-                self._remove_old(model)
-        return runid
+            try:
+                self._store.swap(_log_key(model, claim.runid), log, claim.etag)
+            except Conflict:
+                self._store.delete([key])
+                return
+            best_effort("removing old evaluations", lambda: self._remove_old(model))
 
     def repeated(self, model: ModelId, digest: str) -> tuple[dict[str, Any], int] | None:
         """Return the answer to the same request of today under a fresh runid, if there is one."""
@@ -89,14 +105,17 @@ class Evaluations:
                 return None
             kept = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
             log = self.log(model, max(runids))
-            if kept is None or log is None:  # removed meanwhile
+            if not kept or not log:  # still at work, or removed meanwhile
                 return None
-            return json.loads(kept)["answer"], self._keep_log(model, log)
+            claim = self._keep_log(model, log)
+            if self.log(model, max(runids)) is None:
+                self._store.delete([_log_key(model, claim.runid)])
+            return json.loads(kept)["answer"], claim.runid
 
     def log(self, model: ModelId, runid: int) -> bytes | None:
         """Return the log of an evaluation."""
         with stage("store"):
-            return self._read(f"{model.evaluations}/{runid}.zip")
+            return self._read(_log_key(model, runid))
 
     def latest(self, model: ModelId) -> list[KeptEvaluation]:
         """Return the evaluations that are kept, the newest first."""
@@ -114,16 +133,14 @@ class Evaluations:
                 found.append((int(name[1]), name[2] or "", key))
         return found
 
-    def _keep_log(self, model: ModelId, log: bytes) -> int:
+    def _keep_log(self, model: ModelId, log: bytes) -> Claim:
         """Store a log under a number that the model never used before."""
         runid = int(time.time() * 1000)
         while True:
             try:
-                self._store.swap(f"{model.evaluations}/{runid}.zip", log, None)
+                return Claim(runid, self._store.swap(_log_key(model, runid), log, None))
             except Conflict:
                 runid += 1
-            else:
-                return runid
 
     def _remove_old(self, model: ModelId) -> None:
         names = self._names(model)
@@ -133,3 +150,7 @@ class Evaluations:
     def _read(self, key: str) -> bytes | None:
         stored = self._store.get(key)
         return stored and stored.data
+
+
+def _log_key(model: ModelId, runid: int) -> str:
+    return f"{model.evaluations}/{runid}.zip"

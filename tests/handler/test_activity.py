@@ -7,12 +7,18 @@ import pytest
 from handler import activity
 from handler.activity import Activities, Activity, Site
 from handler.modelid import ModelId
+from handler.models import Models
 from handler.store import Conflict, Unavailable
 from tests.handler.spy import Spy
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")
 MOODLE = "MoodleBot/4.5 (+https://site.example/moodle)"
 OTHER = "MoodleBot/5.0 (+https://other.example)"
+
+
+@pytest.fixture(autouse=True)
+def _trained(store):
+    store.put(MODEL.manifest, b"whatever it says")
 
 
 @pytest.fixture
@@ -101,3 +107,15 @@ def test_a_damaged_note_counts_as_none(store, clock, content):
     assert Activities(store).of(MODEL) == Activity()
     Activities(store).note(MODEL, MOODLE, predicted=1)
     assert Activities(store).of(MODEL).predictions == 1
+
+
+def test_of_a_model_that_is_not_there_nothing_is_noted(store, clock):
+    Activities(store).note(ModelId("default", "never", "trained"), MOODLE)
+    assert store.keys() == [MODEL.manifest]
+
+
+def test_deletion_wins_over_a_note_that_is_being_written(store, clock):
+    spy = Spy(store)
+    spy.step_in(("swap", "/activity.json"), lambda: Models(store).delete(MODEL))
+    Activities(spy).note(MODEL, MOODLE, predicted=5)
+    assert store.keys() == []
