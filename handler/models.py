@@ -16,6 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 
 from handler import errors
 from handler.logs import note, stage
@@ -113,16 +114,18 @@ class Models:
         handler.errors.ModelDeleted
             When somebody deleted the model in the meantime.
         """
-        manifest = self.manifest(model)
-        if manifest and _has_learned(manifest.current, digest):
-            return
-        with stage("parse"):
-            dataset = read()
-        note(rows=len(dataset.y), features=dataset.X.shape[1])
+
+        @cache
+        def parsed() -> Labelled:
+            with stage("parse"):
+                dataset = read()
+            note(rows=len(dataset.y), features=dataset.X.shape[1])
+            return dataset
 
         def change(run: Run | None) -> tuple[Run, dict[str, bytes]] | None:
             if _has_learned(run, digest):
                 return None
+            dataset = parsed()
             learned, prior = self._learned(model, run)
             with stage("fit"):
                 classifier, examples = train(dataset, learned, prior)

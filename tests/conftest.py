@@ -26,6 +26,7 @@ AWS = {
 
 def pytest_addoption(parser):
     parser.addoption("--aws", action="store_true", help="also run what needs an AWS account")
+    parser.addoption("--long", action="store_true", help="let tests/reliability take minutes")
 
 
 @pytest.fixture(scope="session")
