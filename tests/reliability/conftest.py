@@ -1,5 +1,7 @@
 """Places to keep models in, and datasets whose rows can be told apart."""
 
+from collections import Counter
+
 import pytest
 
 from tests.handler.conftest import USERS
@@ -42,3 +44,22 @@ def make_place(request, tmp_path):
 @pytest.fixture
 def place(make_place):
     return make_place()
+
+
+_COUNTS = pytest.StashKey[Counter]()
+
+
+@pytest.fixture
+def count(request):
+    """Count what was run, for the summary: ``count("faults", 3)``."""
+    counts = request.config.stash.setdefault(_COUNTS, Counter())
+
+    def count(what, number=1):
+        counts[what] += number
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for what, number in config.stash.get(_COUNTS, {}).items():
+        terminalreporter.write_line(f"tests/reliability: {number} {what}")

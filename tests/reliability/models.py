@@ -37,7 +37,7 @@ class Files:
     """Datasets of one course, whose samples are all distinct."""
 
     def __init__(self, seed=3):
-        self._course = Course(n_features=8, unused=0, missing=0, seed=seed)
+        self._course = Course(n_features=8, unused=0, missing=0, minority=0.4, seed=seed)
         self._drawn = {}
 
     def labelled(self, n_samples=3):
@@ -57,7 +57,9 @@ class Files:
         counts = Counter()
         for digest in digests:
             examples = Examples.of(read_labelled(self._of(self._drawn[digest])))
-            counts.update(dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True)))
+            counts.update(
+                dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True))
+            )
         return counts
 
     def _of(self, draws):

@@ -6,8 +6,11 @@ Each process has an application of its own and shares nothing with others but th
 import multiprocessing
 import os
 import signal
+import sys
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+
+from botocore.httpsession import URLLib3Session
 
 from handler.app import create_app
 from handler.errors import AdminError
@@ -110,7 +113,33 @@ def _run_to_death(connection, environ, moment, call, install):
             os.kill(os.getpid(), signal.SIGKILL)
 
     install(reach)
-    connection.send(ask(app, *call))
+    answer = ask(app, *call)
+    reach()
+    connection.send(answer)
+
+
+def around_calls_of_s3(reach):
+    """Let a process reach moments before and after each call of S3."""
+    send = URLLib3Session.send
+
+    def send_and_reach(session, request):
+        reach()
+        answer = send(session, request)
+        reach()
+        return answer
+
+    URLLib3Session.send = send_and_reach
+
+
+def at_changes_of_files(reach):
+    """Let a process reach a moment before each file or folder is made, renamed or removed."""
+
+    def hook(event, arguments):
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+            reach()
+
+    sys.addaudithook(hook)
 
 
 @contextmanager

@@ -1,14 +1,16 @@
 """Requests at the same time: nothing is lost, and nobody meets half a model."""
 
+import io
 import json
 import random
 import zipfile
-from io import BytesIO
 
 import pytest
 
+from handler import errors
+from handler.evaluations import Evaluations
 from handler.models import Models
-from mlcore.errors import MlcoreError  # noqa: F401
+from handler.store import Conflict
 from tests.handler.spy import Spy
 from tests.reliability.models import (
     MODEL,
@@ -20,6 +22,38 @@ from tests.reliability.models import (
 )
 from tests.reliability.processes import ask, at_once
 
+UNDER_WAY = {str(errors.ModelDeleted()), str(Conflict())}
+
+
+def require_documented(endpoint, status, body):
+    """Require that an answer is one that Moodle or the page may get while others are at work."""
+    if status == 409:
+        assert endpoint == "roll_back"
+        assert body.decode() == str(errors.ModelChanged())
+    elif status == 503:
+        nothing = {str(errors.NothingToExport())} if endpoint == "export" else set()
+        changing = UNDER_WAY if endpoint in ("training", "import_") else set()
+        assert body.decode() in changing | nothing
+    else:
+        assert status == 200
+        match endpoint:
+            case "training":
+                assert json.loads(body) == {"status": 0, "info": []}
+            case "prediction":
+                answer = json.loads(body)
+                assert (answer["status"], len(answer.get("predictions", ()))) in [(0, 5), (2, 0)]
+            case "evaluation":
+                answer = json.loads(body)
+                assert answer["runid"] > 0
+                assert not answer["status"] & 2
+            case "export":
+                assert not zipfile.ZipFile(io.BytesIO(body)).testzip()
+            case _:
+                assert body == b"Ok"
+
+
+# in processes of their own ------------------------------------------------------------------------
+
 
 def test_eight_processes_train_the_same_model(place, files):
     data = [files.labelled() for _ in range(8)]
@@ -29,3 +63,125 @@ def test_eight_processes_train_the_same_model(place, files):
     ] * 8
     require_union(place.store(), files, data)
     require_whole(place.store(), files)
+
+
+def test_processes_do_all_kinds_of_things_at_once(make_place, files, long, count):
+    """What each asks is drawn at random; each round has its own seed, and its own place."""
+    for seed in range(60 if long else 1):
+        choose = random.Random(seed)
+        place = make_place()
+        learn(place.store(), files.labelled())
+        importzip = exported(place.store())
+        evaluated = files.labelled(12)
+
+        def call():
+            return choose.choices(
+                [
+                    ("training", files.labelled()),
+                    ("import_", importzip),
+                    ("deletemodel",),
+                    ("roll_back",),
+                    ("prediction", files.unlabelled()),
+                    ("export",),
+                    ("evaluation", evaluated),
+                ],
+                (8, 1, 1, 2, 2, 1, 1),
+            )[0]
+
+        scripts = [[call() for _ in range(3)] for _ in range(8)]
+        answers = at_once(place.environ, scripts)
+        count("requests at once", 24)
+        for script, answered in zip(scripts, answers, strict=True):
+            for (endpoint, *_), (status, body) in zip(script, answered, strict=True):
+                require_documented(endpoint, status, body)
+        require_whole(place.store(), files, imported=[importzip])
+        assert ask(place.app(), "deletemodel") == (200, b"Ok")
+        assert place.store().keys() == []
+
+
+# one between any two calls of another -------------------------------------------------------------
+
+CALLS = {
+    "training": lambda files, known: ("training", files.labelled()),
+    "the same training": lambda files, known: ("training", known["latest"]),
+    "import": lambda files, known: ("import_", known["imported"]),
+    "deletion": lambda files, known: ("deletemodel",),
+    "going back": lambda files, known: ("roll_back",),
+    "prediction": lambda files, known: ("prediction", known["unlabelled"]),
+    "export": lambda files, known: ("export",),
+    "evaluation": lambda files, known: ("evaluation", known["evaluated"]),
+}
+CHANGES = ("training", "import", "deletion", "going back")
+
+
+def spied(place):
+    """Make an application whose calls of the store can be stepped into."""
+    app = place.app()
+    spy = Spy(place.store())
+    for part in ("MODELS", "EVALUATIONS", "ACTIVITIES"):
+        app.config[part] = type(app.config[part])(spy)
+    return app, spy
+
+
+def step_in_at(spy, moment, work):
+    """Work before a call of the store, and say afterwards whether it came to that."""
+    calls = iter(range(moment))
+    done = []
+
+    def before(name, key):
+        if next(calls, None) is None and not done:
+            done.append(name)
+            work()
+
+    spy.before = before
+    return done
+
+
+def twice_trained(place, files):
+    """A place with a model that was trained twice, and what requests about it need."""
+    store = place.store()
+    latest = files.labelled()
+    learn(store, files.labelled())
+    imported = exported(store)
+    learn(store, latest)
+    return {
+        "latest": latest,
+        "imported": imported,
+        "unlabelled": files.unlabelled(),
+        "evaluated": files.labelled(12),
+    }
+
+
+@pytest.mark.parametrize("make_place", ["directory"], indirect=True)
+@pytest.mark.parametrize("other", CHANGES)
+@pytest.mark.parametrize("first", CALLS)
+def test_whatever_steps_in_between_two_calls_the_model_stays_whole(
+    make_place, files, first, other, count
+):
+    # the first look tells which model it is about; an evaluation takes its place after it
+    for moment in range(2 if first == "evaluation" else 1, 40):
+        place = make_place()
+        known = twice_trained(place, files)
+        app, spy = spied(place)
+        answers = []
+
+        def step_in():
+            call = CALLS[other](files, known)
+            answers.append((call[0], *ask(place.app(), *call)))
+
+        stepped_in = step_in_at(spy, moment, step_in)
+        call = CALLS[first](files, known)
+        answers.append((call[0], *ask(app, *call)))
+        if not stepped_in:
+            break
+        count("interleavings")
+        for answer in answers:
+            require_documented(*answer)
+        store = place.store()
+        require_whole(store, files, imported=[known["imported"]])
+        if other == "deletion":
+            assert store.keys() == []
+        if (first, other) == ("training", "training"):
+            assert len(manifest_of(store).current.trainings) == 4
+    else:
+        pytest.fail("it never ends")
