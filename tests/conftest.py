@@ -95,9 +95,9 @@ class QuietHandler(werkzeug_app.MotoRequestHandler):
 
 
 @contextmanager
-def serve_forever(app):
+def serve_forever(app, request_handler=QuietHandler):
     """Serve a WSGI application, one request at a time, and give its address."""
-    server = make_server("127.0.0.1", 0, app, request_handler=QuietHandler)
+    server = make_server("127.0.0.1", 0, app, request_handler=request_handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -1,10 +1,16 @@
 """Places to keep models in, and datasets whose rows can be told apart."""
 
+import itertools
+import shutil
 from collections import Counter
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
-from tests.handler.conftest import USERS
+from handler.settings import BUCKET, DIRECTORY
+from handler.users import VARIABLE as USERS
+from tests.handler.conftest import USERS as USERS_OF_TESTS
 from tests.reliability.models import Files, Place
 
 
@@ -20,25 +26,41 @@ def files():
 
 
 @pytest.fixture(params=["s3", "directory"])
-def make_place(request, tmp_path):
-    """Make new places: buckets of moto's HTTP server, which answers one request at a time, or
-    directories."""
-    users = {"MOODLE_MLBACKEND_PYTHON_USERS": USERS}
-    if request.param == "directory":
-        made = iter(range(10**6))
-        return lambda: Place(
-            {**users, "MOODLE_MLBACKEND_PYTHON_DIR": str(tmp_path / f"models-{next(made)}")}
+def make_place(request):
+    """Make new places, empty or as a copy of another."""
+    return request.getfixturevalue(f"_make_place_in_{request.param}")
+
+
+@pytest.fixture
+def _make_place_in_s3(aws, fast_clients, aws_variables, s3_server, make_bucket, monkeypatch):
+    """Of moto's HTTP server, which answers one request at a time."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+    def make_place(origin=None):
+        bucket = make_bucket()
+        if origin is not None:
+            source = backend.head_bucket(origin.environ[BUCKET])
+            for key in backend.list_objects(source, None, None, None, None)[0]:
+                backend.put_object(bucket, key.name, key.value)
+        return Place(
+            {USERS: USERS_OF_TESTS, BUCKET: bucket, "AWS_ENDPOINT_URL": s3_server, **aws_variables}
         )
-    request.getfixturevalue("aws")
-    request.getfixturevalue("fast_clients")
-    remote = {
-        **users,
-        **request.getfixturevalue("aws_variables"),
-        "AWS_ENDPOINT_URL": request.getfixturevalue("s3_server"),
-    }
-    request.getfixturevalue("monkeypatch").setenv("AWS_ENDPOINT_URL", remote["AWS_ENDPOINT_URL"])
-    make_bucket = request.getfixturevalue("make_bucket")
-    return lambda: Place({**remote, "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": make_bucket()})
+
+    return make_place
+
+
+@pytest.fixture
+def _make_place_in_directory(tmp_path):
+    made = itertools.count()
+
+    def make_place(origin=None):
+        folder = tmp_path / f"models-{next(made)}"
+        if origin is not None:
+            shutil.copytree(origin.environ[DIRECTORY], folder)
+        return Place({USERS: USERS_OF_TESTS, DIRECTORY: str(folder)})
+
+    return make_place
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,19 +17,26 @@ from mlcore.training import fit
 MODEL = ModelId("default", "4d3fce33", "818aba1d")
 
 
-@dataclass(frozen=True)
 class Place:
-    """Where models are kept: what a process needs in its environment to find them."""
+    """Where models are kept.
 
-    environ: dict
+    Parameters
+    ----------
+    environ : dict
+        What a process needs in its environment to find them.
+    """
 
-    def store(self):
-        """Open the store as a new process does."""
-        return open_store(Settings.from_environ(self.environ))
+    def __init__(self, environ):
+        self.environ = environ
+        self._settings = Settings.from_environ(environ)
+        self.store = open_store(self._settings)
 
-    def app(self):
+    def app(self, store=None):
         """Make an application that knows nothing but the store."""
-        return create_app(Settings.from_environ(self.environ))
+        app = create_app(self._settings)
+        for part in ("MODELS", "EVALUATIONS", "ACTIVITIES"):
+            app.config[part] = type(app.config[part])(store or self.store)
+        return app
 
 
 class Files:
@@ -57,9 +63,7 @@ class Files:
         counts = Counter()
         for digest in digests:
             examples = Examples.of(read_labelled(self._of(self._drawn[digest])))
-            counts.update(
-                dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True))
-            )
+            counts.update(_counts(examples))
         return counts
 
     def _of(self, draws):
@@ -91,9 +95,10 @@ def exported(store):
 
 def require_union(store, files, union):
     """Require that the model knows every row of these files once, and predicts accordingly."""
-    (X, counts), classifier = _examples(store), Models(store).classifier(MODEL)
+    run, classifier = manifest_of(store).current, Models(store).classifier(MODEL)
+    counts = _counts(_examples(store, run))
     assert counts == files.counts(map(_digest, union))
-    assert manifest_of(store).current.n_samples == sum(counts.values())
+    assert run.n_samples == sum(counts.values())
     at_once = fit(Examples.of(read_labelled(files.joined(*union))))
     data = read_unlabelled(files.unlabelled(50))
     classes, scores = predict(classifier, data)
@@ -102,10 +107,12 @@ def require_union(store, files, union):
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
 
 
-def _examples(store):
-    run = manifest_of(store).current
-    examples = Examples.from_bytes(store.get(f"{MODEL.runs}/{run.name}/examples.npz").data)
-    return examples, dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True))
+def _examples(store, run):
+    return Examples.from_bytes(store.get(f"{MODEL.runs}/{run.name}/examples.npz").data)
+
+
+def _counts(examples):
+    return dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True))
 
 
 def require_whole(store, files, imported=(), orphans=False):
@@ -135,10 +142,10 @@ def require_whole(store, files, imported=(), orphans=False):
             assert run.imported
             assert classifier.to_bytes() in imported
             continue
-        examples = Examples.from_bytes(store.get(f"{MODEL.runs}/{run.name}/examples.npz").data)
+        examples = _examples(store, run)
         assert (classifier.prior is not None) == run.imported
         assert classifier.prior is None or classifier.prior.to_bytes() in imported
         assert classifier.to_bytes() == fit(examples, classifier.prior).to_bytes()
-        counts = dict(zip(examples.digests.tolist(), examples.counts.tolist(), strict=True))
+        counts = _counts(examples)
         assert counts == files.counts(training.digest for training in run.trainings)
-        assert run.n_samples == sum(training.samples for training in run.trainings)
+        assert run.n_samples == sum(counts.values())

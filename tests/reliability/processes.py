@@ -118,17 +118,15 @@ def _run_to_death(connection, environ, moment, call, install):
     connection.send(answer)
 
 
-def around_calls_of_s3(reach):
-    """Let a process reach moments before and after each call of S3."""
+def before_calls_of_s3(reach):
+    """Let a process reach a moment before each call of S3, which is also the one after another."""
     send = URLLib3Session.send
 
-    def send_and_reach(session, request):
+    def reach_and_send(session, request):
         reach()
-        answer = send(session, request)
-        reach()
-        return answer
+        return send(session, request)
 
-    URLLib3Session.send = send_and_reach
+    URLLib3Session.send = reach_and_send
 
 
 def at_changes_of_files(reach):

@@ -4,16 +4,14 @@ import io
 import json
 import random
 import zipfile
+from functools import partial
 
 import pytest
 
 from handler import errors
-from handler.evaluations import Evaluations
-from handler.models import Models
 from handler.store import Conflict
 from tests.handler.spy import Spy
 from tests.reliability.models import (
-    MODEL,
     exported,
     learn,
     manifest_of,
@@ -52,55 +50,6 @@ def require_documented(endpoint, status, body):
                 assert body == b"Ok"
 
 
-# in processes of their own ------------------------------------------------------------------------
-
-
-def test_eight_processes_train_the_same_model(place, files):
-    data = [files.labelled() for _ in range(8)]
-    answers = at_once(place.environ, [[("training", one)] for one in data])
-    assert [(status, json.loads(body)) for ((status, body),) in answers] == [
-        (200, {"status": 0, "info": []})
-    ] * 8
-    require_union(place.store(), files, data)
-    require_whole(place.store(), files)
-
-
-def test_processes_do_all_kinds_of_things_at_once(make_place, files, long, count):
-    """What each asks is drawn at random; each round has its own seed, and its own place."""
-    for seed in range(60 if long else 1):
-        choose = random.Random(seed)
-        place = make_place()
-        learn(place.store(), files.labelled())
-        importzip = exported(place.store())
-        evaluated = files.labelled(12)
-
-        def call():
-            return choose.choices(
-                [
-                    ("training", files.labelled()),
-                    ("import_", importzip),
-                    ("deletemodel",),
-                    ("roll_back",),
-                    ("prediction", files.unlabelled()),
-                    ("export",),
-                    ("evaluation", evaluated),
-                ],
-                (8, 1, 1, 2, 2, 1, 1),
-            )[0]
-
-        scripts = [[call() for _ in range(3)] for _ in range(8)]
-        answers = at_once(place.environ, scripts)
-        count("requests at once", 24)
-        for script, answered in zip(scripts, answers, strict=True):
-            for (endpoint, *_), (status, body) in zip(script, answered, strict=True):
-                require_documented(endpoint, status, body)
-        require_whole(place.store(), files, imported=[importzip])
-        assert ask(place.app(), "deletemodel") == (200, b"Ok")
-        assert place.store().keys() == []
-
-
-# one between any two calls of another -------------------------------------------------------------
-
 CALLS = {
     "training": lambda files, known: ("training", files.labelled()),
     "the same training": lambda files, known: ("training", known["latest"]),
@@ -111,35 +60,13 @@ CALLS = {
     "export": lambda files, known: ("export",),
     "evaluation": lambda files, known: ("evaluation", known["evaluated"]),
 }
+SHARES = (8, 1, 1, 1, 2, 2, 1, 1)  # of the calls above
 CHANGES = ("training", "import", "deletion", "going back")
-
-
-def spied(place):
-    """Make an application whose calls of the store can be stepped into."""
-    app = place.app()
-    spy = Spy(place.store())
-    for part in ("MODELS", "EVALUATIONS", "ACTIVITIES"):
-        app.config[part] = type(app.config[part])(spy)
-    return app, spy
-
-
-def step_in_at(spy, moment, work):
-    """Work before a call of the store, and say afterwards whether it came to that."""
-    calls = iter(range(moment))
-    done = []
-
-    def before(name, key):
-        if next(calls, None) is None and not done:
-            done.append(name)
-            work()
-
-    spy.before = before
-    return done
 
 
 def twice_trained(place, files):
     """A place with a model that was trained twice, and what requests about it need."""
-    store = place.store()
+    store = place.store
     latest = files.labelled()
     learn(store, files.labelled())
     imported = exported(store)
@@ -152,6 +79,55 @@ def twice_trained(place, files):
     }
 
 
+# in processes of their own ------------------------------------------------------------------------
+
+
+def test_eight_processes_train_the_same_model(place, files):
+    data = [files.labelled() for _ in range(8)]
+    answers = at_once(place.environ, [[("training", one)] for one in data])
+    assert [(status, json.loads(body)) for ((status, body),) in answers] == [
+        (200, {"status": 0, "info": []})
+    ] * 8
+    require_union(place.store, files, data)
+    require_whole(place.store, files)
+
+
+def test_processes_do_all_kinds_of_things_at_once(make_place, files, long, count):
+    """What each asks is drawn at random; each round has its own seed, and its own place."""
+    for seed in range(60 if long else 1):
+        choose = random.Random(seed)
+        place = make_place()
+        known = twice_trained(place, files)
+        scripts = [
+            [CALLS[name](files, known) for name in choose.choices(list(CALLS), SHARES, k=3)]
+            for _ in range(8)
+        ]
+        answers = at_once(place.environ, scripts)
+        count("requests at once", 24)
+        for script, answered in zip(scripts, answers, strict=True):
+            for (endpoint, *_), (status, body) in zip(script, answered, strict=True):
+                require_documented(endpoint, status, body)
+        require_whole(place.store, files, imported=[known["imported"]])
+        assert ask(place.app(), "deletemodel") == (200, b"Ok")
+        assert place.store.keys() == []
+
+
+# one between any two calls of another -------------------------------------------------------------
+
+
+def step_in_at(spy, moment, work):
+    """Work once before a call of the store, and give a list that holds its result afterwards."""
+    calls = iter(range(moment))
+    results = []
+
+    def before(name, key):
+        if next(calls, None) is None and not results:
+            results.append(work())
+
+    spy.before = before
+    return results
+
+
 @pytest.mark.parametrize("make_place", ["directory"], indirect=True)
 @pytest.mark.parametrize("other", CHANGES)
 @pytest.mark.parametrize("first", CALLS)
@@ -162,22 +138,15 @@ def test_whatever_steps_in_between_two_calls_the_model_stays_whole(
     for moment in range(2 if first == "evaluation" else 1, 40):
         place = make_place()
         known = twice_trained(place, files)
-        app, spy = spied(place)
-        answers = []
-
-        def step_in():
-            call = CALLS[other](files, known)
-            answers.append((call[0], *ask(place.app(), *call)))
-
-        stepped_in = step_in_at(spy, moment, step_in)
-        call = CALLS[first](files, known)
-        answers.append((call[0], *ask(app, *call)))
-        if not stepped_in:
+        spy = Spy(place.store)
+        stepping_in, call = CALLS[other](files, known), CALLS[first](files, known)
+        answers = step_in_at(spy, moment, partial(ask, place.app(), *stepping_in))
+        require_documented(call[0], *ask(place.app(spy), *call))
+        if not answers:
             break
         count("interleavings")
-        for answer in answers:
-            require_documented(*answer)
-        store = place.store()
+        require_documented(stepping_in[0], *answers[0])
+        store = place.store
         require_whole(store, files, imported=[known["imported"]])
         if other == "deletion":
             assert store.keys() == []
