@@ -1,4 +1,4 @@
-"""An S3 with faults: moto's server, which does something else with one of the calls, or with many."""
+"""An S3 with faults: moto's server, which does something else with some of the calls."""
 
 import io
 import socket

@@ -14,6 +14,7 @@ from botocore.httpsession import URLLib3Session
 
 from handler.app import create_app
 from handler.errors import AdminError
+from handler.store import StoreError
 from tests.handler.conftest import moodle_of
 from tests.reliability.models import MODEL
 
@@ -33,10 +34,10 @@ def ask(app, endpoint, *arguments):
 
 def _roll_back(app):
     models = app.config["MODELS"]
-    manifest = models.manifest(MODEL)
     try:
+        manifest = models.manifest(MODEL)
         models.roll_back(MODEL, manifest.current.name if manifest and manifest.current else "")
-    except AdminError as error:
+    except (AdminError, StoreError) as error:
         return error.status, str(error).encode()
     return 200, b"Ok"
 

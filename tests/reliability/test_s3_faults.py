@@ -1,4 +1,4 @@
-"""Whatever S3 does with any call: it is asked again, or the admin gets a sentence and keeps a model."""
+"""Whatever S3 does with any call: it is asked again, or the admin gets a sentence."""
 
 import json
 from itertools import count as numbers
