@@ -94,6 +94,9 @@ class FaultyHandler(QuietHandler):
             super().run_wsgi()
             return
         self.close_connection = True
+        if self.headers["Expect"]:  # boto3 waits a second before it sends the body otherwise
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            del self.headers["Expect"]
         self._body = io.BytesIO(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         fault(self)
 
