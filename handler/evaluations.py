@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from handler.modelid import ModelId
 from handler.store import Conflict, ObjectStore, best_effort
 
 _KEPT = 10  # evaluations of a model
+_ATTEMPTS = 100  # to find a free runid
 _REPEAT_SECONDS = 24 * 3600  # for how long the same one is answered from what is stored
 _NAME = re.compile(r"(\d{1,18})(?:-([0-9a-z]+)\.json|\.zip)")  # runid, digest of the request
 
@@ -135,12 +137,11 @@ class Evaluations:
 
     def _keep_log(self, model: ModelId, log: bytes) -> Claim:
         """Store a log under a number that the model never used before."""
-        runid = int(time.time() * 1000)
-        while True:
-            try:
+        now = int(time.time() * 1000)
+        for runid in range(now, now + _ATTEMPTS):
+            with suppress(Conflict):
                 return Claim(runid, self._store.swap(_log_key(model, runid), log, None))
-            except Conflict:
-                runid += 1
+        raise Conflict
 
     def _remove_old(self, model: ModelId) -> None:
         names = self._names(model)
