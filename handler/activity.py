@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from handler.logs import stage
 from handler.modelid import ModelId
@@ -94,8 +95,8 @@ class Activities:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._pending: dict[str, Activity] = {}
-        self._written: dict[str, float] = {}
+        self._pending: dict[ModelId, Activity] = {}
+        self._written: dict[ModelId, float] = {}
 
     def note(self, model: ModelId, user_agent: str, predicted: int | None = None) -> None:
         """Note a request about a model, at once or with one of the next.
@@ -114,35 +115,31 @@ class Activities:
         if predicted is not None:
             news = replace(news, predictions=1, samples=predicted, predicted=now)
         with stage("store"):
-            for key, due in self._due(model.activity, news).items():
-                with best_effort("noting who uses a model"):
-                    self._write(key, due)
+            for used, due in self._due(model, news).items():
+                best_effort("noting who uses a model", partial(self._write, used, due))
 
-    def of(self, model: ModelId) -> Activity:
-        """Return what is known about the use of a model."""
-        with stage("store"):
-            stored = self._store.get(model.activity)
-        return Activity.from_bytes(stored.data) if stored else Activity()
-
-    def _due(self, key: str, news: Activity) -> dict[str, Activity]:
+    def _due(self, model: ModelId, news: Activity) -> dict[ModelId, Activity]:
         """Add to what waits, and return what has waited long enough."""
         now = time.monotonic()
         with self._lock:
-            self._pending[key] = self._pending.get(key, Activity()) + news
-            self._written = {key: at for key, at in self._written.items() if now - at < _INTERVAL}
-            due = {key: news for key, news in self._pending.items() if key not in self._written}
+            self._pending[model] = self._pending.get(model, Activity()) + news
+            self._written = {of: at for of, at in self._written.items() if now - at < _INTERVAL}
+            due = {of: news for of, news in self._pending.items() if of not in self._written}
             self._written |= dict.fromkeys(due, now)
-            for key in due:
-                del self._pending[key]
+            for of in due:
+                del self._pending[of]
         return due
 
-    def _write(self, key: str, news: Activity) -> None:
+    def _write(self, model: ModelId, news: Activity) -> None:
         for _ in range(_ATTEMPTS):
-            stored = self._store.get(key)
+            stored = self._store.get(model.activity)
             known = Activity.from_bytes(stored.data) if stored else Activity()
             try:
-                self._store.swap(key, (known + news).to_bytes(), stored and stored.etag)
+                data = (known + news).to_bytes()
+                self._store.swap(model.activity, data, stored and stored.etag)
             except Conflict:
                 continue
+            if self._store.keys(model.folder) == [model.activity]:  # the model was deleted
+                self._store.delete([model.activity])
             return
         raise Conflict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask import g, request
+from flask import g, has_request_context, request
 
 API_GATEWAY_SECONDS = 29.0
 # Of a process that starts with this request, the gateway's clock runs while it starts; and the
@@ -25,7 +25,7 @@ def deadline(reserve: float = 0.0) -> float | None:
     A function URL waits as long as the function may run (its context says how long that is), API
     Gateway 29 s: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
-    context = request.environ.get("lambda.context")
+    context = request.environ.get("lambda.context") if has_request_context() else None
     if context is None:
         return None
     now = time.monotonic()

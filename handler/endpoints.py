@@ -115,16 +115,19 @@ def evaluation() -> Json:
         answer, runid = repeated
         return _with_run(answer, runid)
 
-    result, context = None, Context(datetime.now(UTC), trained=has_trained)
-    if trained is not None and classifier is None:
-        answer = answers.without_evaluation(
-            answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
-        )
-    else:
+    result = dataset = None
+    context = Context(datetime.now(UTC), trained=has_trained)
+    if trained is None or classifier is not None:
         with stage("parse"):
             dataset = read_labelled(data)
         note(rows=len(dataset.y), features=dataset.X.shape[1])
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
+    claim = _evaluations().claim(model)
+    if dataset is None:
+        answer = answers.without_evaluation(
+            answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
+        )
+    else:
         try:
             with stage("evaluate"):
                 result = evaluate(dataset, n_iterations, classifier, deadline(_LOG_SECONDS))
@@ -136,9 +139,9 @@ def evaluation() -> Json:
     with stage("report"):
         log = evaluation_log(answer, result, context)
     about = (context.target, context.time_splitting)
-    runid = _evaluations().keep(model, digest, answer, log, *about)
+    _evaluations().keep(model, claim, digest, answer, log, *about)
     _note(model)
-    return _with_run(answer, runid)
+    return _with_run(answer, claim.runid)
 
 
 def evaluationlog() -> Response:

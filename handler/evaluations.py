@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from handler.logs import stage
 from handler.modelid import ModelId
 from handler.store import Conflict, ObjectStore, best_effort
 
 _KEPT = 10  # evaluations of a model
+_ATTEMPTS = 100  # to find a free runid
 _REPEAT_SECONDS = 24 * 3600  # for how long the same one is answered from what is stored
 _NAME = re.compile(r"(\d{1,18})(?:-([0-9a-z]+)\.json|\.zip)")  # runid, digest of the request
 
@@ -24,7 +26,7 @@ class KeptEvaluation:
     Attributes
     ----------
     runid : int
-        When it ended, in milliseconds since 1970, or the next number that was free.
+        When it began, in milliseconds since 1970, or the next number that was free.
     answer : dict
         What Moodle was told, all but ``runid`` and ``dir``.
     target, time_splitting : str
@@ -35,6 +37,13 @@ class KeptEvaluation:
     answer: dict[str, Any]
     target: str
     time_splitting: str
+
+
+class Claim(NamedTuple):
+    """The place of an evaluation that is at work: an empty log, which only a deletion removes."""
+
+    runid: int
+    etag: str
 
 
 class Evaluations:
@@ -48,19 +57,26 @@ class Evaluations:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    def claim(self, model: ModelId) -> Claim:
+        """Take a new runid before the work begins, so that a deletion in between wins."""
+        with stage("store"):
+            return self._keep_log(model, b"")
+
     def keep(
         self,
         model: ModelId,
+        claim: Claim,
         digest: str,
         answer: dict[str, Any],
         log: bytes,
         target: str = "",
         time_splitting: str = "",
-    ) -> int:
-        """Keep an evaluation, and return its new runid.
+    ) -> None:
+        """Keep an evaluation, unless its claim was deleted meanwhile.
 
         Parameters
         ----------
+        claim : Claim
         digest : str
             Of the request, by which `repeated` finds it; hexadecimal.
         answer : dict
@@ -70,13 +86,15 @@ class Evaluations:
             What was evaluated, as Moodle calls it.
         """
         with stage("store"):
-            runid = self._keep_log(model, log)
-            kept = KeptEvaluation(runid, answer, target, time_splitting)
-            key = f"{model.evaluations}/{runid}-{digest}.json"
+            kept = KeptEvaluation(claim.runid, answer, target, time_splitting)
+            key = f"{model.evaluations}/{claim.runid}-{digest}.json"
             self._store.put(key, json.dumps(asdict(kept)).encode())
-            with best_effort("removing old evaluations"):
-                self._remove_old(model)
-        return runid
+            try:
+                self._store.swap(_log_key(model, claim.runid), log, claim.etag)
+            except Conflict:
+                self._store.delete([key])
+                return
+            best_effort("removing old evaluations", lambda: self._remove_old(model))
 
     def repeated(self, model: ModelId, digest: str) -> tuple[dict[str, Any], int] | None:
         """Return the answer to the same request of today under a fresh runid, if there is one."""
@@ -89,21 +107,17 @@ class Evaluations:
                 return None
             kept = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
             log = self.log(model, max(runids))
-            if kept is None or log is None:  # removed meanwhile
+            if not kept or not log:  # still at work, or removed meanwhile
                 return None
-            return json.loads(kept)["answer"], self._keep_log(model, log)
+            claim = self._keep_log(model, log)
+            if self.log(model, max(runids)) is None:
+                self._store.delete([_log_key(model, claim.runid)])
+            return json.loads(kept)["answer"], claim.runid
 
     def log(self, model: ModelId, runid: int) -> bytes | None:
         """Return the log of an evaluation."""
         with stage("store"):
-            return self._read(f"{model.evaluations}/{runid}.zip")
-
-    def latest(self, model: ModelId) -> list[KeptEvaluation]:
-        """Return the evaluations that are kept, the newest first."""
-        with stage("store"):
-            keys = [key for _, digest, key in sorted(self._names(model), reverse=True) if digest]
-            found = map(self._read, keys)
-            return [KeptEvaluation(**json.loads(data)) for data in found if data is not None]
+            return self._read(_log_key(model, runid))
 
     def _names(self, model: ModelId) -> list[tuple[int, str, str]]:
         """Return runid, digest ("" for a log) and key of all that is kept."""
@@ -114,16 +128,13 @@ class Evaluations:
                 found.append((int(name[1]), name[2] or "", key))
         return found
 
-    def _keep_log(self, model: ModelId, log: bytes) -> int:
+    def _keep_log(self, model: ModelId, log: bytes) -> Claim:
         """Store a log under a number that the model never used before."""
-        runid = int(time.time() * 1000)
-        while True:
-            try:
-                self._store.swap(f"{model.evaluations}/{runid}.zip", log, None)
-            except Conflict:
-                runid += 1
-            else:
-                return runid
+        now = int(time.time() * 1000)
+        for runid in range(now, now + _ATTEMPTS):
+            with suppress(Conflict):
+                return Claim(runid, self._store.swap(_log_key(model, runid), log, None))
+        raise Conflict
 
     def _remove_old(self, model: ModelId) -> None:
         names = self._names(model)
@@ -139,3 +150,7 @@ def runid_of(key: str) -> int | None:
     """Return the runid of a kept answer by its key, None for any other key."""
     name = _NAME.fullmatch(key.rpartition("/")[2])
     return int(name[1]) if name and name[2] else None
+
+
+def _log_key(model: ModelId, runid: int) -> str:
+    return f"{model.evaluations}/{runid}.zip"

@@ -88,11 +88,24 @@ class Manifest:
         What predicts; None while the first training is at work, or after it failed.
     previous : Run or None
         The run before, which is kept, too.
+    changes : int
+        How many there were, so that no two manifests of a model are alike: a swap that expects an
+        earlier one must fail even after somebody went back to the same run.
     """
 
     born: str
     current: Run | None = None
     previous: Run | None = None
+    changes: int = 0
+
+    def changed(self, current: Run, previous: Run | None) -> Manifest:
+        """Return the manifest after a change."""
+        return Manifest(self.born, current, previous, self.changes + 1)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those whose objects are kept."""
+        return [run for run in (self.current, self.previous) if run]
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON."""
@@ -115,7 +128,7 @@ class Manifest:
             current, previous = (
                 run and Run.from_facts(run) for run in (facts["current"], facts["previous"])
             )
-            return cls(facts["born"], current, previous)
+            return cls(facts["born"], current, previous, facts["changes"])
 
     @classmethod
     def _of_format_1(cls, facts: Mapping[str, Any]) -> Manifest:

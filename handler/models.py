@@ -16,7 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from functools import cache
 
 from handler import errors
 from handler.logs import note, stage
@@ -114,16 +114,18 @@ class Models:
         handler.errors.ModelDeleted
             When somebody deleted the model in the meantime.
         """
-        manifest = self.manifest(model)
-        if manifest and _has_learned(manifest.current, digest):
-            return
-        with stage("parse"):
-            dataset = read()
-        note(rows=len(dataset.y), features=dataset.X.shape[1])
+
+        @cache
+        def parsed() -> Labelled:
+            with stage("parse"):
+                dataset = read()
+            note(rows=len(dataset.y), features=dataset.X.shape[1])
+            return dataset
 
         def change(run: Run | None) -> tuple[Run, dict[str, bytes]] | None:
             if _has_learned(run, digest):
                 return None
+            dataset = parsed()
             learned, prior = self._learned(model, run)
             with stage("fit"):
                 classifier, examples = train(dataset, learned, prior)
@@ -179,22 +181,26 @@ class Models:
                 raise errors.ModelChanged
             if manifest.current.name != run:
                 raise errors.ModelChanged
-            new = replace(manifest, current=manifest.previous, previous=None)
+            new = manifest.changed(manifest.previous, None)
             try:
                 self._store.swap(model.manifest, new.to_bytes(), stored.etag)
             except Conflict as error:
                 raise errors.ModelChanged from error
-            with best_effort("removing an old run"):
-                self._remove_superseded(model, manifest, new)
+            self._tidy_up(model, manifest, new)
 
     def delete(self, model: ModelId) -> None:
-        """Remove all that is kept under the model's uniqueid, whatever the dirhash."""
+        """Remove all that is kept under the model's uniqueid, whatever the dirhash.
+
+        Twice: who wrote something after the first look finds afterwards that what it belongs to is
+        gone, and removes it; who finds it still there wrote before the second look.
+        """
         with stage("store"):
-            keys = self._store.keys(model.unique_folder)
-            # manifests first: a model without one is gone, whatever else is still there
-            manifests = [key for key in keys if key.endswith("/model.json")]
-            self._store.delete(manifests)
-            self._store.delete(key for key in keys if key not in manifests)
+            for _ in range(2):
+                keys = self._store.keys(model.unique_folder)
+                # manifests first: a model without one is gone, whatever else is still there
+                manifests = [key for key in keys if key.endswith("/model.json")]
+                self._store.delete(manifests)
+                self._store.delete(key for key in keys if key not in manifests)
 
     def _change(self, model: ModelId, change: _Change) -> None:
         """Swap the manifest for what `change` makes of it, until nobody else was faster."""
@@ -223,17 +229,18 @@ class Models:
             if changed is None:
                 return
             run, objects = changed
-            new = Manifest(born, current=run, previous=manifest.current)
+            new = manifest.changed(run, manifest.current)
             with stage("store"):
                 for name, data in objects.items():
                     self._store.put(_key(model, run, name), data)
                 try:
                     self._store.swap(model.manifest, new.to_bytes(), stored.etag)
                 except Conflict:
+                    if self._names(model, run):
+                        return
                     self._store.delete(_key(model, run, name) for name in objects)
                     continue
-                with best_effort("removing an old run"):
-                    self._remove_superseded(model, manifest, new)
+                self._tidy_up(model, manifest, new)
             return
         raise Conflict
 
@@ -241,6 +248,14 @@ class Models:
         """Put a first manifest in place, which only a deletion removes; raise Conflict."""
         data = Manifest(born=secrets.token_hex(8)).to_bytes()
         return StoredObject(data, self._store.swap(model.manifest, data, None))
+
+    def _names(self, model: ModelId, run: Run) -> bool:
+        """Say whether the manifest names a run after what looked like a conflict.
+
+        A swap whose answer was lost may have succeeded before others changed the model further.
+        """
+        manifest = self.manifest(model)
+        return manifest is not None and run.name in [run.name for run in manifest.runs]
 
     def _learned(
         self, model: ModelId, run: Run | None
@@ -260,21 +275,21 @@ class Models:
             prior = classifier.prior if run.examples else classifier
         return learned, prior
 
-    def _remove_superseded(self, model: ModelId, old: Manifest, new: Manifest) -> None:
+    def _tidy_up(self, model: ModelId, old: Manifest, new: Manifest) -> None:
         """Remove the run that is named no more, and what crashed changes left behind.
 
         A younger run that no manifest names may belong to a change that is still at work.
         """
-        before, now = (
-            {run.name for run in (manifest.current, manifest.previous) if run}
-            for manifest in (old, new)
-        )
+        before, now = ({run.name for run in manifest.runs} for manifest in (old, new))
 
         def is_over(run: str) -> bool:
             return run not in now and (run in before or age(run) > _ABANDONED)
 
-        keys = self._store.keys(model.runs)
-        self._store.delete(key for key in keys if is_over(key.split("/")[-2]))
+        def remove() -> None:
+            keys = self._store.keys(model.runs)
+            self._store.delete(key for key in keys if is_over(key.split("/")[-2]))
+
+        best_effort("removing an old run", remove)
 
     def _required(self, key: str) -> bytes:
         data = self._read(key)

@@ -31,6 +31,7 @@ AWS = {
 def pytest_addoption(parser):
     parser.addoption("--aws", action="store_true", help="also run what needs an AWS account")
     parser.addoption("--screenshots", metavar="FOLDER", help="keep pictures of pages there")
+    parser.addoption("--long", action="store_true", help="let tests/reliability take minutes")
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +100,9 @@ class QuietHandler(werkzeug_app.MotoRequestHandler):
 
 
 @contextmanager
-def serve_forever(app):
+def serve_forever(app, request_handler=QuietHandler):
     """Serve a WSGI application, one request at a time, and give its address."""
-    server = make_server("127.0.0.1", 0, app, request_handler=QuietHandler)
+    server = make_server("127.0.0.1", 0, app, request_handler=request_handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -2,11 +2,15 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple, Protocol
 
+from handler.deadline import deadline
+
 _log = logging.getLogger(__name__)
+
+ATTEMPT_SECONDS = 8.0  # which one attempt at a call of a silent store takes at most
 
 # What S3 (1,024 bytes with the store's own prefix) and file systems (255 a name) both take.
 _MAX_KEY = 900
@@ -216,16 +220,20 @@ class ObjectStore(Protocol):
         """
 
 
-@contextmanager
-def best_effort(doing: str) -> Iterator[None]:
-    """Do what a request may succeed without: a failure of the store is only logged.
+def best_effort(doing: str, work: Callable[[], None]) -> None:
+    """Do what a request may succeed without, if there is time: a failure is only logged.
 
     Parameters
     ----------
     doing : str
         What is tried, for the log.
+    work : callable
     """
+    last = deadline(ATTEMPT_SECONDS)
+    if last is not None and time.monotonic() > last:
+        _log.warning("no time is left for %s", doing)
+        return
     try:
-        yield
+        work()
     except StoreError as error:
         _log.warning("the store failed while %s: %r", doing, error.__cause__ or error)

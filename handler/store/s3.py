@@ -1,5 +1,6 @@
 """Objects in an Amazon S3 bucket."""
 
+import random
 import threading
 import time
 import uuid
@@ -7,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from handler.deadline import deadline
 from handler.store.interface import (
+    ATTEMPT_SECONDS,
     AccessDenied,
     BucketMissing,
     Conflict,
@@ -24,17 +27,17 @@ from handler.store.interface import (
 
 T = TypeVar("T")
 
-# One call must end within the 29 s that API Gateway gives a request. The connect time-out counts
-# for each of the (up to 8) addresses of S3, and a network without a way to S3 uses them all:
-# 3 attempts x 8 x 1 s. Mode "adaptive" is no choice, it may sleep for longer than that.
+# One attempt ends within ATTEMPT_SECONDS. The connect time-out counts for each of the (up to 8)
+# addresses of S3, and a network without a way to S3 uses them all. Attempts are repeated here, as
+# boto3 knows neither by when the request must be answered nor what to do about a body cut short.
 _CONFIG = {
     "connect_timeout": 1,
     "read_timeout": 6,
-    "retries": {"mode": "standard", "total_max_attempts": 3},
+    "retries": {"total_max_attempts": 1},
     "max_pool_connections": 50,  # with fewer, busy threads make urllib3 log warnings
 }
-_PAUSES = (0.1, 0.4)  # seconds between attempts of our own,
-_PATIENCE = 5.0  # and how long after the first one a further one may begin
+_PAUSES = (0.1, 0.4, 1.0, 2.5)  # seconds at most between attempts,
+_PATIENCE = 24.0  # and within how many all must end
 _BATCH = 1000  # the most that DeleteObjects takes
 _WRITER = "writer"  # metadata: which swap wrote the object
 
@@ -46,7 +49,8 @@ class _NoSuchKey(StoreError):
 # By S3's error code, else by HTTP status.
 _MEANING: dict[str, type[Exception]] = {
     "NoSuchKey": _NoSuchKey,
-    "ConditionalRequestConflict": Conflict,
+    # Another write is under way, maybe our own whose answer is lost: to be asked again.
+    "ConditionalRequestConflict": Unavailable,
     "NoSuchBucket": BucketMissing,
     "InvalidBucketName": BucketMissing,
     "PermanentRedirect": BucketMissing,
@@ -66,7 +70,7 @@ _MEANING: dict[str, type[Exception]] = {
     "304": NotModified,
     "401": CredentialsInvalid,
     "403": AccessDenied,
-    "409": Conflict,
+    "409": Unavailable,
     "412": Conflict,
     "429": Unavailable,
     "500": Unavailable,
@@ -116,8 +120,8 @@ class S3Store(ObjectStore):
         try:
             return self._write(name, data, Metadata={_WRITER: writer}, **condition)
         except (Conflict, _NoSuchKey) as error:
-            # When the answer to a successful write is lost, boto3 writes again and hears of a
-            # conflict with itself. Equal content would not do as a proof: another may write it.
+            # When the answer to a successful write is lost, the next attempt hears of a conflict
+            # with itself. Equal content would not do as a proof: another may write it.
             etag = self._etag_written_by(writer, name)
             if etag is None:
                 raise Conflict(self._bucket) from error
@@ -135,12 +139,18 @@ class S3Store(ObjectStore):
         found: list[str] = []
         page: dict[str, str] = {}
         while True:
-            with self._explained():
-                answer = self._connect().list_objects_v2(Bucket=self._bucket, Prefix=folder, **page)
+            answer = self._list(folder, **page)
             found += [item["Key"].removeprefix(self._prefix) for item in answer.get("Contents", [])]
             if "NextContinuationToken" not in answer:
                 return [key for key in found if is_key(key)]
             page = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def _list(self, folder: str, **page: str) -> Any:
+        def work() -> Any:
+            with self._explained():
+                return self._connect().list_objects_v2(Bucket=self._bucket, Prefix=folder, **page)
+
+        return _repeated(work)
 
     def _read(self, name: str, **conditions: str) -> tuple[bytes, Any]:
         def work() -> tuple[bytes, Any]:
@@ -151,9 +161,13 @@ class S3Store(ObjectStore):
         return _repeated(work)
 
     def _write(self, name: str, data: bytes, **options: Any) -> str:
-        with self._explained():
-            answer = self._connect().put_object(Bucket=self._bucket, Key=name, Body=data, **options)
-        return str(answer["ETag"])
+        def work() -> str:
+            with self._explained():
+                client = self._connect()
+                answer = client.put_object(Bucket=self._bucket, Key=name, Body=data, **options)
+            return str(answer["ETag"])
+
+        return _repeated(work)
 
     def _etag_written_by(self, writer: str, name: str) -> str | None:
         try:
@@ -241,13 +255,13 @@ def _meaning(code: str, status: int | None = None) -> type[Exception]:
 
 
 def _repeated(work: Callable[[], T]) -> T:
-    """Work again after passing faults that boto3 does not see, while there is time."""
-    started = time.monotonic()
+    """Work, and again after passing faults while a further attempt would end in time."""
+    end = min(time.monotonic() + _PATIENCE, deadline() or float("inf"))
     for pause in _PAUSES:
         try:
             return work()
         except (Unavailable, Unreachable):
-            if time.monotonic() - started > _PATIENCE:
+            if time.monotonic() + pause + ATTEMPT_SECONDS > end:
                 raise
-            time.sleep(pause)
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311
     return work()

@@ -154,6 +154,19 @@ class Moodle:
         return {"uniqueid": self.uniqueid, "dirhash": self.dirhash}
 
 
+def moodle_of(app, environ=None):
+    """Return a Moodle that asks an application in this process."""
+    client = app.test_client()
+
+    def exchange(method, target, headers, body):
+        answer = client.open(
+            target, method=method, headers=headers, data=body, environ_overrides=environ
+        )
+        return Answer(answer.status_code, answer.headers, answer.data)
+
+    return Moodle(exchange)
+
+
 def _present(fields):
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -222,15 +235,7 @@ def make_moodle(make_settings, monkeypatch):
     def make_moodle(app=None, environ=None, store=None, **settings):
         if store is not None:
             monkeypatch.setattr("handler.app.open_store", lambda settings: store)
-        client = (app or create_app(make_settings(**settings))).test_client()
-
-        def exchange(method, target, headers, body):
-            answer = client.open(
-                target, method=method, headers=headers, data=body, environ_overrides=environ
-            )
-            return Answer(answer.status_code, answer.headers, answer.data)
-
-        return Moodle(exchange)
+        return moodle_of(app or create_app(make_settings(**settings)), environ)
 
     return make_moodle
 

@@ -260,6 +260,23 @@ def test_a_model_that_others_keep_changing_is_a_conflict_in_the_end(
     assert store.keys() == []
 
 
+def test_a_swap_whose_answer_was_lost_and_that_others_went_on_from_has_won(store, spy, make_draws):
+    """It looks like a conflict, but what was swapped in is the run before now, and must stay."""
+    first, second, third = make_draws(3)
+    learn(store, file_of(first))
+
+    def swap_and_be_overtaken(key, data, expected):
+        store.swap(key, data, expected)
+        learn(store, file_of(third))
+        raise Conflict
+
+    spy.swap = swap_and_be_overtaken
+    learn(spy, file_of(second))
+    assert current(store) == learned_at_once(store, first, second, third)
+    Models(store).roll_back(MODEL, now(store).current.name)
+    assert current(store) == learned_at_once(store, first, second)
+
+
 def test_deletion_wins_over_a_training_that_began_before_it(store, spy, make_draws):
     first, second = make_draws(2)
     learn(store, file_of(first))
@@ -275,6 +292,18 @@ def test_deletion_wins_over_a_first_training_that_began_before_it(store, spy, ma
     spy.step_in(("put", write), lambda: Models(store).delete(MODEL))
     with pytest.raises(errors.ModelDeleted):
         learn(spy, file_of(*make_draws(1)))
+    assert store.keys() == []
+
+
+def test_deletion_wins_over_a_training_whose_file_is_still_being_read(store, make_draws):
+    (draw,) = make_draws(1)
+
+    def read():
+        Models(store).delete(MODEL)
+        return read_labelled(file_of(draw))
+
+    with pytest.raises(errors.ModelDeleted):
+        Models(store).learn(MODEL, "digest", read)
     assert store.keys() == []
 
 
@@ -372,6 +401,18 @@ def test_going_back_makes_the_run_before_the_current_one(store, make_draws):
     for draw in (second, third):
         learn(store, file_of(draw))
     assert current(store) == learned_at_once(store, first, second, third)
+
+
+def test_going_back_brings_no_earlier_manifest_back(store, make_draws):
+    """Else a swap that expects that one would put in place a run that is removed meanwhile."""
+    first, second = make_draws(2)
+    learn(store, file_of(first))
+    before = store.get(MODEL.manifest).etag
+    run = now(store).current
+    learn(store, file_of(second))
+    Models(store).roll_back(MODEL, now(store).current.name)
+    assert now(store).current == run
+    assert store.get(MODEL.manifest).etag != before
 
 
 def test_nobody_goes_back_from_a_run_that_is_not_the_current_one(store, make_draws):
@@ -540,6 +581,17 @@ def test_a_training_is_not_lost_when_only_tidying_up_fails(store, spy, make_draw
     learn(spy, file_of(draws[2]))
     assert current(store) == learned_at_once(store, *draws)
     assert "Unavailable" in caplog.text
+
+
+def test_tidying_up_is_left_out_where_no_time_is_left(store, spy, make_draws, monkeypatch, caplog):
+    draws = make_draws(3)
+    for draw in draws[:2]:
+        learn(store, file_of(draw))
+    monkeypatch.setattr("handler.store.interface.deadline", lambda reserve: 0.0)
+    learn(spy, file_of(draws[2]))
+    assert current(store) == learned_at_once(store, *draws)
+    assert "keys" not in [name for name, _ in spy.calls]
+    assert "no time is left" in caplog.text
 
 
 def test_a_missing_part_is_an_error_and_not_no_model(store, make_draws, monkeypatch):

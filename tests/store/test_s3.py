@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -28,6 +29,7 @@ from handler.store import (
     Unavailable,
     Unreachable,
 )
+from handler.store.interface import ATTEMPT_SECONDS
 
 OPERATIONS = {
     "get": lambda store: store.get("secret-key"),
@@ -145,7 +147,8 @@ def test_lists_and_deletes_thousands(remote, remote_bucket, wire):
         (429, "Unheard", Unavailable),
         (409, "OperationAborted", Unavailable),
         (400, "RequestTimeout", Unreachable),
-        (409, None, Conflict),
+        (409, "ConditionalRequestConflict", Unavailable),
+        (409, None, Unavailable),
         (412, None, Conflict),
         (400, "Unheard", StoreError),
         (404, "Unheard", StoreError),
@@ -256,7 +259,7 @@ def test_gets_over_passing_faults(remote, wire, fault):
         remote.keys,
         lambda: remote.delete(["secret-key"]),
     ):
-        wire.steps.extend([fault, fault])
+        wire.steps.extend([fault] * 4)
         work()
         assert not wire.steps
 
@@ -280,7 +283,7 @@ def test_asks_again_for_a_changed_body(remote, wire):
 
 def test_does_not_ask_again_when_time_is_short(remote, wire, monkeypatch):
     remote.put("a", b"whole content")
-    clock = iter(range(0, 1000, 10))
+    clock = iter(range(0, 1000, 20))
     monkeypatch.setattr("handler.store.s3.time.monotonic", lambda: next(clock))
     wire.sent.clear()
     wire.forever = change_the_body(lambda body: body[:-1])
@@ -304,10 +307,10 @@ def test_sees_that_single_objects_were_not_deleted(store, wire):
 def test_deletes_again_what_was_not_deleted_for_a_moment(store, wire):
     wire.steps.extend([make_deletion_answer("InternalError"), make_deletion_answer()])
     store.delete(["k"])
-    wire.steps.extend(make_deletion_answer("SlowDown") for _ in range(3))
+    wire.steps.extend(make_deletion_answer("SlowDown") for _ in range(5))
     with pytest.raises(Unavailable):
         store.delete(["k"])
-    assert len(wire.sent) == 5
+    assert len(wire.sent) == 7
 
 
 def test_a_swap_that_won_but_whose_answer_was_lost_has_won(remote, wire):
@@ -343,12 +346,37 @@ def test_a_swap_that_won_and_was_deleted_at_once_has_not_won(remote, wire):
     assert remote.get("a") is None
 
 
-def test_a_conflict_of_two_writers_at_the_same_moment_is_one(remote, wire):
+def test_of_two_writers_at_the_same_moment_the_loser_asks_again_and_hears_of_a_conflict(
+    remote, wire
+):
     etag = remote.swap("a", b"1", None)
-    wire.steps.append(make_answer(409, "ConditionalRequestConflict"))
-    with pytest.raises(Conflict) as caught:
+
+    def win(_):
         remote.swap("a", b"2", etag)
+        return make_answer(409, "ConditionalRequestConflict")
+
+    wire.steps.append(win)
+    with pytest.raises(Conflict) as caught:
+        remote.swap("a", b"3", etag)
     assert caught.value.__cause__ is not None
+    assert remote.get("a").data == b"2"
+
+
+def test_an_attempt_that_arrives_late_is_not_taken_for_a_conflict(remote, wire):
+    """The first attempt is still at work in S3 when the second one comes."""
+    etag = remote.swap("a", b"1", None)
+
+    def be_slow(exchange):
+        def conflict_and_arrive(_):
+            exchange()
+            return make_answer(409, "ConditionalRequestConflict")
+
+        wire.steps.append(conflict_and_arrive)
+        raise ReadTimeoutError(endpoint_url="https://s3")
+
+    wire.steps.append(be_slow)
+    written = remote.swap("a", b"2", etag)
+    assert remote.get("a") == StoredObject(b"2", written)
 
 
 def test_a_fault_while_looking_who_won_is_that_fault(remote, wire):
@@ -387,11 +415,43 @@ def test_many_threads_share_one_client_in_silence(remote_bucket, made, caplog):
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_a_call_gives_up_before_api_gateway_does(made, wire):
-    wire.forever = ReadTimeoutError(endpoint_url="https://s3")
+@pytest.fixture
+def slow(monkeypatch):
+    """A clock that only waiting moves: for S3, which says nothing for 8 s, and between attempts."""
+    clock = SimpleNamespace(now=1000.0)
+
+    def wait(seconds):
+        clock.now += seconds
+
+    def be_silent(exchange):
+        wait(8)
+        raise ReadTimeoutError(endpoint_url="https://s3")
+
+    clock.be_silent = be_silent
+    monkeypatch.setattr("time.monotonic", lambda: clock.now)
+    monkeypatch.setattr("time.sleep", wait)
+    return clock
+
+
+def test_a_call_gives_up_before_api_gateway_does(made, wire, slow):
+    wire.forever = slow.be_silent
     with pytest.raises(Unreachable):
         S3Store("our-bucket").put("a", b"1")
+    assert len(wire.sent) > 1
+    assert slow.now - 1000 < 29
     addresses_of_s3 = 8  # each is tried for the whole connect time-out
     [config] = made
-    assert len(wire.sent) * addresses_of_s3 * config.connect_timeout < 29
-    assert len(wire.sent) * (config.connect_timeout + config.read_timeout) < 29
+    assert addresses_of_s3 * config.connect_timeout <= ATTEMPT_SECONDS
+    assert config.connect_timeout + config.read_timeout <= ATTEMPT_SECONDS
+
+
+def test_calls_together_keep_to_the_time_of_the_request(remote, wire, slow, monkeypatch):
+    """What S3 answers late again and again is not asked again once the time is over."""
+    monkeypatch.setattr("handler.store.s3.deadline", lambda: 1026.0)
+    for number in range(2):
+        wire.steps.append(slow.be_silent)
+        remote.put(f"a/{number}", b"1")
+    wire.forever = slow.be_silent
+    with pytest.raises(Unreachable):
+        remote.get("a/1")
+    assert slow.now - 1000 < 29

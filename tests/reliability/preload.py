@@ -1,0 +1,25 @@
+"""What each process of these tests has in memory when it begins, so that it begins at once."""
+
+import botocore.session
+import lightgbm  # noqa: F401
+import sklearn.linear_model
+import sklearn.neural_network  # noqa: F401
+from botocore.loaders import create_loader
+
+import mlcore.blend  # noqa: F401
+import tests.reliability.processes  # noqa: F401
+
+_read = {}
+
+
+def _create_loader(*arguments):
+    loader = create_loader(*arguments)
+    loader._cache = _read
+    return loader
+
+
+# boto3's descriptions of S3 are read once, here.
+botocore.session.create_loader = _create_loader
+botocore.session.get_session().create_client(
+    "s3", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+)

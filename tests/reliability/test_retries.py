@@ -1,0 +1,198 @@
+"""Moodle asks again after a lost answer, or the time is short: nothing counts twice or is lost."""
+
+import base64
+import json
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from werkzeug.test import run_wsgi_app
+from zappa.wsgi import create_wsgi_request
+
+from handler import evaluations
+from infra.gateway.events import REST_API
+from infra.gateway.server import Pool, serving
+from tests.handler.conftest import Moodle, exchange, moodle_of
+from tests.handler.spy import Spy
+from tests.reliability.models import MODEL, exported, require_union
+
+
+@pytest.fixture
+def moodle(place):
+    """Each request meets a new process."""
+    return Moodle(
+        lambda *request: moodle_of(place.app()).exchange(*request),
+        uniqueid=MODEL.uniqueid,
+        dirhash=MODEL.dirhash,
+    )
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Forbid from now on what makes requests slow."""
+
+    def forbid():
+        for place in ("endpoints.read_labelled", "models.train", "endpoints.evaluate"):
+            monkeypatch.setattr(f"handler.{place}", lambda *_: pytest.fail("this is work"))
+
+    return forbid
+
+
+# retries ------------------------------------------------------------------------------------------
+
+
+def test_the_same_file_again_is_neither_read_nor_learned(place, moodle, files, no_work):
+    data = files.labelled()
+    moodle.train(data)
+    content = {key: place.store.get(key).data for key in place.store.keys(MODEL.runs)}
+    no_work()
+    moodle.train(data)
+    moodle.train(data)
+    assert {key: place.store.get(key).data for key in place.store.keys(MODEL.runs)} == content
+    require_union(place.store, files, [data])
+
+
+def test_the_same_file_again_costs_one_look_at_the_store(place, files):
+    spy = Spy(place.store)
+    moodle = moodle_of(place.app(spy)).but(uniqueid=MODEL.uniqueid, dirhash=MODEL.dirhash)
+    data = files.labelled()
+    moodle.train(data)
+    spy.calls.clear()
+    moodle.train(data)
+    assert spy.calls == [("get", MODEL.manifest)]
+
+
+def test_a_file_is_still_known_after_others_were_learned(place, moodle, files, no_work):
+    data = [files.labelled() for _ in range(5)]
+    for one in data:
+        moodle.train(one)
+    no_work()
+    moodle.train(data[0])
+    require_union(place.store, files, data)
+
+
+def test_a_file_that_contains_a_recent_one_is_learned_once(place, moodle, files):
+    first, second, third = (files.labelled() for _ in range(3))
+    for data in (first, second, files.joined(second, third)):
+        moodle.train(data)
+    require_union(place.store, files, [first, second, third])
+
+
+def test_the_same_evaluation_within_a_day_is_answered_from_what_is_stored(
+    moodle, files, no_work, monkeypatch
+):
+    began = time.time()
+    data = files.labelled(12)
+    first = moodle.evaluation(data).json
+    no_work()
+    for seconds in (1, 12 * 3600, 24 * 3600 - 60):
+        at(began + seconds, monkeypatch)
+        again = moodle.evaluation(data).json
+        assert _essence(again) == _essence(first)
+        assert again["runid"] > first["runid"]
+        assert (
+            moodle.evaluationlog(again["runid"]).files == moodle.evaluationlog(first["runid"]).files
+        )
+
+
+def test_the_same_evaluation_after_a_day_is_computed_anew(moodle, files, no_work, monkeypatch):
+    began = time.time()
+    data = files.labelled(12)
+    first = moodle.evaluation(data).json
+    at(began + 24 * 3600 + 1, monkeypatch)
+    assert _essence(moodle.evaluation(data).json) == _essence(first)
+    at(began + 48 * 3600 + 3, monkeypatch)
+    no_work()
+    with pytest.raises(pytest.fail.Exception, match="this is work"):
+        moodle.evaluation(data)
+
+
+def at(moment, monkeypatch):
+    monkeypatch.setattr(evaluations, "time", SimpleNamespace(time=lambda: moment))
+
+
+def _essence(evaluated):
+    return {name: value for name, value in evaluated.items() if name not in ("runid", "dir")}
+
+
+# time ---------------------------------------------------------------------------------------------
+
+
+class Instance:
+    """An application as a function of AWS Lambda, in this process.
+
+    Parameters
+    ----------
+    app : flask.Flask
+    seconds : float
+        How much time its context says is left.
+    """
+
+    def __init__(self, app, seconds=900.0):
+        self._app = app
+        self._context = SimpleNamespace(
+            get_remaining_time_in_millis=lambda: int(seconds * 1000), aws_request_id="id"
+        )
+
+    def invoke(self, event):
+        environ = create_wsgi_request(event, script_name="", binary_support=True)
+        environ |= {"lambda.event": event, "lambda.context": self._context}
+        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        return json.dumps(
+            {
+                "statusCode": int(status.split()[0]),
+                "headers": dict(headers),
+                "isBase64Encoded": True,
+                "body": base64.b64encode(b"".join(body)).decode(),
+            }
+        ).encode()
+
+
+@contextmanager
+def behind(gateway, *instances):
+    """Give a Moodle that asks functions through a gateway."""
+    with serving(Pool(instances), gateway, "127.0.0.1", 0) as port:
+        yield Moodle(
+            partial(exchange, port),
+            uniqueid=MODEL.uniqueid,
+            dirhash=MODEL.dirhash,
+            prefix=gateway.prefix,
+        )
+
+
+def test_an_evaluation_ends_in_time_and_says_so(place, files):
+    with behind(REST_API, Instance(place.app(), seconds=1.0)) as moodle:
+        answer = moodle.evaluation(files.labelled(60), niterations=10).json
+    assert "There was time for 1 of 10 iterations." in answer["info"]
+    assert answer["score"] > 0
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_training_that_is_too_slow_for_the_gateway_is_there_when_asked_again(
+    place, files, no_work, trained
+):
+    earlier = [files.labelled()] if trained else []
+    for data in earlier:
+        moodle_of(place.app()).but(uniqueid=MODEL.uniqueid, dirhash=MODEL.dirhash).train(data)
+    before = exported(place.store)
+    data = files.labelled()
+    spy = Spy(place.store)
+    given_up, stored = threading.Event(), threading.Event()
+    spy.step_in(("put", "/classifier.npz"), lambda: given_up.wait(30))
+    app = place.app(spy)
+    app.teardown_request(lambda _: stored.set())
+    with behind(replace(REST_API, seconds=0.1), Instance(app)) as hasty:
+        late = hasty.training(data)
+        assert late.status == 504
+        assert json.loads(late.body) == {"message": "Endpoint request timed out"}
+        assert exported(place.store) == before
+        given_up.set()
+        assert stored.wait(30)
+    no_work()
+    with behind(REST_API, Instance(place.app())) as patient:
+        patient.train(data)
+    require_union(place.store, files, [*earlier, data])
