@@ -70,6 +70,7 @@ _MEANING: dict[str, type[Exception]] = {
     "304": NotModified,
     "401": CredentialsInvalid,
     "403": AccessDenied,
+    "404": Unreachable,  # without one of S3's codes: cut short, or not from S3 at all
     "409": Unavailable,
     "412": Conflict,
     "429": Unavailable,

@@ -92,24 +92,27 @@ def test_eight_processes_train_the_same_model(place, files):
     require_whole(place.store, files)
 
 
-def test_processes_do_all_kinds_of_things_at_once(make_place, files, long, count):
-    """What each asks is drawn at random; each round has its own seed, and its own place."""
-    for seed in range(60 if long else 1):
-        choose = random.Random(seed)
-        place = make_place()
-        known = twice_trained(place, files)
-        scripts = [
-            [CALLS[name](files, known) for name in choose.choices(list(CALLS), SHARES, k=3)]
-            for _ in range(8)
-        ]
-        answers = at_once(place.environ, scripts)
-        count("requests at once", 24)
-        for script, answered in zip(scripts, answers, strict=True):
-            for (endpoint, *_), (status, body) in zip(script, answered, strict=True):
-                require_documented(endpoint, status, body)
-        require_whole(place.store, files, imported=[known["imported"]])
-        assert ask(place.app(), "deletemodel") == (200, b"Ok")
-        assert place.store.keys() == []
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(30 if metafunc.config.getoption("--long") else 1))
+
+
+def test_processes_do_all_kinds_of_things_at_once(place, files, seed, count):
+    """What each asks is drawn at random."""
+    choose = random.Random(seed)
+    known = twice_trained(place, files)
+    scripts = [
+        [CALLS[name](files, known) for name in choose.choices(list(CALLS), SHARES, k=3)]
+        for _ in range(8)
+    ]
+    answers = at_once(place.environ, scripts)
+    count("requests at once", 24)
+    for script, answered in zip(scripts, answers, strict=True):
+        for (endpoint, *_), (status, body) in zip(script, answered, strict=True):
+            require_documented(endpoint, status, body)
+    require_whole(place.store, files, imported=[known["imported"]])
+    assert ask(place.app(), "deletemodel") == (200, b"Ok")
+    assert place.store.keys() == []
 
 
 # one between any two calls of another -------------------------------------------------------------

@@ -151,8 +151,8 @@ def test_lists_and_deletes_thousands(remote, remote_bucket, wire):
         (409, None, Unavailable),
         (412, None, Conflict),
         (400, "Unheard", StoreError),
-        (404, "Unheard", StoreError),
-        (404, None, StoreError),
+        (404, "Unheard", Unreachable),
+        (404, None, Unreachable),
     ],
 )
 def test_names_the_fault_that_s3_answers(store, wire, operation, status, code, error):
@@ -262,6 +262,13 @@ def test_gets_over_passing_faults(remote, wire, fault):
         wire.steps.extend([fault] * 4)
         work()
         assert not wire.steps
+
+
+def test_asks_again_whether_there_is_no_object_where_the_answer_was_cut_short(remote, wire):
+    remote.keys()
+    wire.steps.append(change_the_body(lambda body: body[: len(body) // 2]))
+    assert remote.get("missing") is None
+    assert len(wire.sent) == 3
 
 
 @pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda _: b""], ids=["cut", "empty"])
