@@ -139,7 +139,8 @@ class Evaluations:
     def _remove_old(self, model: ModelId) -> None:
         names = self._names(model)
         kept = sorted(runid for runid, digest, _ in names if not digest)[-_KEPT:]
-        self._store.delete(key for runid, _, key in names if runid < kept[0])
+        # there is none where a deletion came between
+        self._store.delete(key for runid, _, key in names if runid < min(kept, default=0))
 
     def _read(self, key: str) -> bytes | None:
         stored = self._store.get(key)

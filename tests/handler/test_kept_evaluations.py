@@ -137,6 +137,21 @@ def test_deletion_wins_over_a_repetition_that_is_being_stored(store):
     assert store.keys() == []
 
 
+def test_deletion_wins_over_two_evaluations_that_are_being_stored(store):
+    """One tidies up where nothing is left but the answer that the other is about to withdraw."""
+    claim = Evaluations(store).claim(MODEL)
+    unfinished = f"{MODEL.evaluations}/{claim.runid}-other.json"
+    spy = Spy(store)
+
+    def delete_while_another_writes():
+        Models(store).delete(MODEL)
+        store.put(unfinished, b"{}")
+
+    spy.step_in(("keys", "/evaluations"), delete_while_another_writes)
+    Evaluations(spy).keep(MODEL, claim, "digest", ANSWER, b"log")
+    assert store.keys() == [unfinished]
+
+
 def test_what_is_written_while_a_deletion_looks_is_deleted_too(store):
     """The evaluation finds its claim there and stays; the deletion has already listed all."""
     claim = Evaluations(store).claim(MODEL)
