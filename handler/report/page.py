@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler import answers, names
 from handler.report import words
+from handler.version import SOFTWARE
 from mlcore import Evaluation
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Context:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of Python and of what learns and measures."""
+        """The versions of this server, of Python and of what learns and measures."""
         libraries = {name: metadata.version(name) for name in _LIBRARIES}
-        return {"Python": platform.python_version(), **libraries}
+        return {"this server": SOFTWARE, "Python": platform.python_version(), **libraries}
 
 
 def page(

@@ -105,7 +105,8 @@ def test_evaluation_json_holds_every_figure(files, two_classes, context):
     assert figures["target"] == context.target
     assert figures["time_splitting"] == context.time_splitting
     assert figures["trained_model"] is False
-    assert figures["versions"].keys() == {"Python", "numpy", "scikit-learn", "lightgbm"}
+    libraries = {"numpy", "scikit-learn", "lightgbm"}
+    assert figures["versions"].keys() == {"this server", "Python"} | libraries
 
 
 def test_info_log_is_a_short_summary(files, two_classes):
