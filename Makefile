@@ -30,7 +30,7 @@ test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k w
 ifdef ARGS
 	$(run) pytest $(ARGS)
 else
-	$(run) pytest --ignore=tests/aws --numprocesses auto --dist loadfile --cov --cov-report=
+	$(run) pytest --ignore=tests/aws --numprocesses auto --dist worksteal --cov --cov-report=
 	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
 endif
 

@@ -13,15 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
-from handler import answers, fields
-from handler.activity import Activities
+from handler import answers, current, fields
 from handler.deadline import deadline
-from handler.evaluations import Evaluations
 from handler.logs import note, stage
 from handler.modelid import ModelId
-from handler.models import Models
 from handler.report import EMPTY_LOG, Context, evaluation_log
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled
@@ -53,7 +50,7 @@ def init_app(app: Flask) -> None:
 
 def version() -> Response:
     """Answer with the version alone: Moodle takes a trailing newline for an older version."""
-    override = current_app.config["SETTINGS"].version
+    override = current.settings().version
     return _text(override or version_for(request.headers.get("User-Agent", "")))
 
 
@@ -67,7 +64,7 @@ def training() -> Json:
     model = fields.model_id()
     data = fields.upload("dataset")
     try:
-        _models().learn(model, _digest(data), lambda: read_labelled(data))
+        current.models().learn(model, _digest(data), lambda: read_labelled(data))
     except NotEnoughData as error:
         return {
             "status": answers.NOT_ENOUGH_DATA,
@@ -82,7 +79,7 @@ def prediction() -> Json | Response:
     """Predict the classes of an unlabelled dataset."""
     model = fields.model_id()
     data = fields.upload("dataset")
-    classifier = _models().classifier(model)
+    classifier = current.models().classifier(model)
     if classifier is None:
         return {"status": answers.NO_MODEL, "info": [answers.UNTRAINED]}
     with stage("parse"):
@@ -105,11 +102,11 @@ def evaluation() -> Json:
     n_iterations = fields.whole_number("niterations", 10, 1, fields.MAX_ITERATIONS)
     data = fields.upload("dataset")
 
-    classifier = _models().classifier(trained) if trained else None
+    classifier = current.models().classifier(trained) if trained else None
     tested = classifier and _digest(classifier.to_bytes())
     asked = (min_score, max_deviation, n_iterations, has_trained, tested)
     digest = _digest(data, repr(asked).encode())
-    repeated = _evaluations().repeated(model, digest)
+    repeated = current.evaluations().repeated(model, digest)
     if repeated is not None:
         note(already_evaluated=True)
         answer, runid = repeated
@@ -122,7 +119,7 @@ def evaluation() -> Json:
             dataset = read_labelled(data)
         note(rows=len(dataset.y), features=dataset.X.shape[1])
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
-    claim = _evaluations().claim(model)
+    claim = current.evaluations().claim(model)
     if dataset is None:
         answer = answers.without_evaluation(
             answers.NO_MODEL, answers.UNTRAINED, min_score, max_deviation
@@ -139,7 +136,7 @@ def evaluation() -> Json:
     with stage("report"):
         log = evaluation_log(answer, result, context)
     about = (context.target, context.time_splitting)
-    _evaluations().keep(model, claim, digest, answer, log, *about)
+    current.evaluations().keep(model, claim, digest, answer, log, *about)
     _note(model)
     return _with_run(answer, claim.runid)
 
@@ -148,18 +145,18 @@ def evaluationlog() -> Response:
     """Send the files of an evaluation; an unknown run has none."""
     model = fields.model_id()
     runid = fields.whole_number("runid", None, 0, MAX_RUNID)
-    return _zip(_evaluations().log(model, runid) or EMPTY_LOG)
+    return _zip(current.evaluations().log(model, runid) or EMPTY_LOG)
 
 
 def export() -> Response:
     """Send the trained model as a zip to share."""
-    return _zip(_models().export(fields.model_id()))
+    return _zip(current.models().export(fields.model_id()))
 
 
 def import_model() -> Response:
     """Take over a model that was exported from a server like this."""
     model = fields.model_id()
-    _models().replace(model, fields.upload("importzip"))
+    current.models().replace(model, fields.upload("importzip"))
     return _text("Ok")
 
 
@@ -167,7 +164,7 @@ def deletemodel() -> Response:
     """Delete all that is kept under a uniqueid, also where there is nothing."""
     model = ModelId.of(g.user, fields.text("uniqueid"), "")
     note(model=model.unique_folder)
-    _models().delete(model)
+    current.models().delete(model)
     return _text("Ok")
 
 
@@ -175,20 +172,9 @@ def _with_run(answer: Json, runid: int) -> Json:
     return answer | {"runid": runid, "dir": f"evaluations/{runid}"}
 
 
-def _models() -> Models:
-    models: Models = current_app.config["MODELS"]
-    return models
-
-
-def _evaluations() -> Evaluations:
-    evaluations: Evaluations = current_app.config["EVALUATIONS"]
-    return evaluations
-
-
 def _note(model: ModelId, predicted: int | None = None) -> None:
     """Note for the admin's page who asked for something about a model."""
-    activities: Activities = current_app.config["ACTIVITIES"]
-    activities.note(model, request.headers.get("User-Agent", ""), predicted)
+    current.activities().note(model, request.headers.get("User-Agent", ""), predicted)
 
 
 def _digest(*parts: bytes) -> str:

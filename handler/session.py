@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from handler import errors
-from handler.users import Users
+from handler import current, errors
 
 _COOKIE = "moodle-mlbackend"
 _SIGNED_IN_SECONDS = 12 * 3600
@@ -72,7 +71,7 @@ def confirmed(change: str) -> dict[str, str]:
 
 
 def _serializer(name: str, purpose: str) -> URLSafeTimedSerializer:
-    users: Users = current_app.config["SETTINGS"].users
+    users = current.settings().users
     return URLSafeTimedSerializer(
         users.secret(name), salt=purpose, signer_kwargs={"digest_method": hashlib.sha256}
     )

@@ -6,10 +6,10 @@ both rename the header ``WWW-Authenticate``, without which no browser asks for a
 
 from __future__ import annotations
 
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 from werkzeug.datastructures import Authorization
 
-from handler import errors, logs, session
+from handler import current, errors, logs, session
 from handler.users import Users
 
 PAGES = "pages"  # the blueprint of what people look at
@@ -57,7 +57,7 @@ def check(name: str, password: str, wrong: type[errors.AdminError]) -> None:
 
 
 def _require_users() -> Users:
-    users: Users = current_app.config["SETTINGS"].users
+    users = current.settings().users
     if not users:
         raise errors.NoUsers
     return users

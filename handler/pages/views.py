@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, g, render_template, request
+from flask import Blueprint, Response, g, render_template, request
 
-from handler import errors, fields, moodle_settings, session, signin
+from handler import current, errors, fields, moodle_settings, session, signin
 from handler.deadline import time_limit
 from handler.endpoints import MAX_RUNID
-from handler.evaluations import Evaluations
 from handler.logs import note
 from handler.modelid import ModelId
-from handler.models import Models
-from handler.overview import Overviews
 from handler.pages import words
 from handler.pages.described import Described, State, UsedBy, described
-from handler.settings import Settings
 from handler.version import SOFTWARE, version_for
 from mlcore.examples import MAX_EXAMPLES
 
@@ -52,14 +48,14 @@ _DONE = {
 @pages.get("/")
 def index() -> str:
     """Show whether the server works, who uses it, and all models of the user."""
-    models = [described(overview) for overview in _overviews().of(g.user)]
+    models = [described(overview) for overview in current.overviews().of(g.user)]
     models.sort(key=_last_change, reverse=True)
     return _page(
         "index.html",
         models=models,
         titles=Counter(model.title for model in models),
         sites=_sites(models),
-        bucket=_settings().bucket,
+        bucket=current.settings().bucket,
         setup=_setup(),
         limits=_limits(),
     )
@@ -76,7 +72,7 @@ def model() -> str:
 def report() -> Response:
     """Show the report of an evaluation, as it was made."""
     of = ModelId.of(g.user, _asked("uniqueid"), _asked("dirhash"))
-    log = _evaluations().log(of, fields.whole_number("runid", None, 0, MAX_RUNID))
+    log = current.evaluations().log(of, fields.whole_number("runid", None, 0, MAX_RUNID))
     try:
         with zipfile.ZipFile(io.BytesIO(log or b"")) as files:
             html = files.read("report.html")
@@ -111,7 +107,7 @@ def delete() -> Response:
     """Delete all that is kept of a model."""
     of = ModelId.of(g.user, session.confirmed("delete")["uniqueid"], "")
     note(model=of.unique_folder)
-    _models().delete(of)
+    current.models().delete(of)
     return _go(done="deleted")
 
 
@@ -132,7 +128,7 @@ def roll_back() -> Response:
     facts = session.confirmed("rollback")
     of = ModelId.of(g.user, facts["uniqueid"], facts["dirhash"])
     note(model=of.folder)
-    _models().roll_back(of, facts["run"])
+    current.models().roll_back(of, facts["run"])
     return _go("model", uniqueid=of.uniqueid, done="rolled-back")
 
 
@@ -171,7 +167,7 @@ def finish(answer: Response) -> Response:
     """Put sentences of errors on a page, and let nobody else frame, keep or change what is sent."""
     if answer.status_code >= 400:
         sentence = answer.get_data(as_text=True)
-        may_sign_in = answer.status_code == 401 and _settings().users
+        may_sign_in = answer.status_code == 401 and current.settings().users
         template = "signin.html" if may_sign_in else "error.html"
         answer.set_data(_page(template, sentence=sentence))
         answer.mimetype = "text/html"
@@ -195,7 +191,7 @@ def _page(template: str, **facts: Any) -> str:
         counted=words.counted,
         query=lambda **fields: urlencode(fields),
         version=SOFTWARE,
-        stands_in_for=_settings().version or version_for(""),
+        stands_in_for=current.settings().version or version_for(""),
         python=platform.python_version(),
         **facts,
     )
@@ -227,7 +223,7 @@ def _asked(name: str) -> str:
 def _model() -> Described:
     uniqueid = _asked("uniqueid")
     note(model=ModelId.of(g.user, uniqueid, "").unique_folder)
-    return described(_overviews().one(g.user, uniqueid))
+    return described(current.overviews().one(g.user, uniqueid))
 
 
 def _state(found: Described, dirhash: str) -> State:
@@ -267,10 +263,12 @@ def _setup() -> dict[str, Any]:
 def _limits() -> dict[str, Any]:
     """Return the limits of this deployment."""
     on_lambda = "lambda.context" in request.environ
-    megabytes = min(_settings().max_body_bytes / 1e6, _LAMBDA_MB if on_lambda else 1e6)
+    megabytes = min(current.settings().max_body_bytes / 1e6, _LAMBDA_MB if on_lambda else 1e6)
     return {
         "on_lambda": on_lambda,
-        "megabytes": f"{megabytes:.1f}" if on_lambda else f"{_settings().max_body_bytes >> 20}",
+        "megabytes": f"{megabytes:.1f}"
+        if on_lambda
+        else f"{current.settings().max_body_bytes >> 20}",
         "rows": round(megabytes * 1e6 / _ROW_BYTES, -3),
         "seconds": time_limit(),
         "examples": MAX_EXAMPLES,
@@ -280,23 +278,3 @@ def _limits() -> dict[str, Any]:
 @cache
 def _style() -> bytes:
     return (Path(__file__).parent / "style.css").read_bytes()
-
-
-def _overviews() -> Overviews:
-    overviews: Overviews = current_app.config["OVERVIEWS"]
-    return overviews
-
-
-def _models() -> Models:
-    models: Models = current_app.config["MODELS"]
-    return models
-
-
-def _evaluations() -> Evaluations:
-    evaluations: Evaluations = current_app.config["EVALUATIONS"]
-    return evaluations
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

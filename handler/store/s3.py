@@ -164,8 +164,9 @@ class S3Store(ObjectStore):
     def _write(self, name: str, data: bytes, **options: Any) -> str:
         def work() -> str:
             with self._explained():
-                client = self._connect()
-                answer = client.put_object(Bucket=self._bucket, Key=name, Body=data, **options)
+                answer = self._connect().put_object(
+                    Bucket=self._bucket, Key=name, Body=data, **options
+                )
             return str(answer["ETag"])
 
         return _repeated(work)

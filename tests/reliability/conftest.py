@@ -11,13 +11,19 @@ from moto.s3.models import s3_backends
 from handler.settings import BUCKET, DIRECTORY
 from handler.users import VARIABLE as USERS
 from tests.handler.conftest import USERS as USERS_OF_TESTS
-from tests.reliability.models import Files, Place
+from tests.reliability.models import Files, Place, undrawn
 
 
 @pytest.fixture
 def long(request):
     """Whether there is time for some minutes of it."""
     return request.config.getoption("--long")
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch):
+    """Like tests.reliability.preload for other processes."""
+    monkeypatch.setattr("handler.endpoints.evaluation_log", undrawn)
 
 
 @pytest.fixture

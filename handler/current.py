@@ -1,0 +1,38 @@
+"""What the application that answers the current request works with; `handler.app` makes it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app
+
+from handler.activity import Activities
+from handler.evaluations import Evaluations
+from handler.models import Models
+from handler.overview import Overviews
+from handler.settings import Settings
+
+
+def settings() -> Settings:
+    """Return what the environment says."""
+    return cast(Settings, current_app.config["SETTINGS"])
+
+
+def models() -> Models:
+    """Return all models."""
+    return cast(Models, current_app.config["MODELS"])
+
+
+def evaluations() -> Evaluations:
+    """Return what is kept of evaluations."""
+    return cast(Evaluations, current_app.config["EVALUATIONS"])
+
+
+def activities() -> Activities:
+    """Return what is known about the use of models."""
+    return cast(Activities, current_app.config["ACTIVITIES"])
+
+
+def overviews() -> Overviews:
+    """Return what the pages show of models."""
+    return cast(Overviews, current_app.config["OVERVIEWS"])
