@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from itsdangerous import URLSafeTimedSerializer
 
 from handler import errors, session
 from handler.activity import Activity, Site
@@ -565,7 +566,17 @@ def test_without_users_there_is_no_form(make_moodle):
 
 
 @pytest.mark.parametrize(
-    "cookie", ["", "x", "a.b.c", "ImRlZmF1bHQi.x.y", "Im5vYm9keSI.x.y", "WyJhIl0.x.y"]
+    "cookie",
+    [
+        "",
+        "x",
+        "a.b.c",
+        "default:",
+        "default:a.b.c",
+        "default:ImRlZmF1bHQi.x.y",
+        "nobody:x",
+        ".FF:x",
+    ],
 )
 def test_a_made_up_cookie_signs_nobody_in(client, cookie):
     client.set_cookie("moodle-mlbackend", cookie)
@@ -601,7 +612,25 @@ def test_a_confirmation_is_no_cookie(app, client):
         from flask import g
 
         g.user = "default"
-        client.set_cookie("moodle-mlbackend", session.confirmation("delete", uniqueid="u"))
+        token = session.confirmation("delete", uniqueid="u")
+    client.set_cookie("moodle-mlbackend", f"default:{token}")
+    assert client.get("/").status_code == 401
+
+
+def test_a_cookie_of_one_user_does_not_open_anothers_pages(client, form):
+    signed = form().headers["Set-Cookie"].partition(";")[0].partition(":")[2]
+    client.set_cookie("moodle-mlbackend", f"default:{signed}")
+    assert client.get("/").status_code == 200
+    client.set_cookie("moodle-mlbackend", f"other:{signed}")
+    assert client.get("/").status_code == 401
+
+
+def test_nothing_of_a_cookie_is_unpacked_before_it_is_known_to_be_ours(client, monkeypatch):
+    """A few kilobytes could become gigabytes."""
+    monkeypatch.setattr("itsdangerous.url_safe.zlib.decompress", pytest.fail)
+    packed = URLSafeTimedSerializer("another key", salt="sign-in").dumps("x" * 100_000)
+    assert packed.startswith(".")  # which says that it is packed
+    client.set_cookie("moodle-mlbackend", f"default:{packed}")
     assert client.get("/").status_code == 401
 
 
