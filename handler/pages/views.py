@@ -138,6 +138,7 @@ def roll_back() -> Response:
 @pages.post("/sign-in")
 def sign_in() -> Response:
     """Let a browser stay signed in, for all that asks for no password by itself."""
+    request.max_content_length = 1 << 20  # nobody has signed in yet
     user = request.form.get("username", "")
     signin.check(user, request.form.get("password", ""), errors.WrongSignIn)
     answer = _go()

@@ -583,6 +583,11 @@ def test_a_made_up_cookie_signs_nobody_in(client, cookie):
     assert client.get("/").status_code == 401
 
 
+def test_nobody_is_let_in_by_a_large_form(client):
+    large = {"username": "default", "password": "x" * (1 << 20)}
+    assert client.post("/sign-in", data=large).status_code == 413
+
+
 def test_a_cookie_is_kept_from_scripts_and_other_places(form):
     cookie = form(base_url="https://server.example/", environ_overrides={"SCRIPT_NAME": "/stage"})
     parts = set(cookie.headers["Set-Cookie"].split("; ")[1:])
