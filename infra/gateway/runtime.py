@@ -85,7 +85,8 @@ class Instance:
         self._log = log
         self._stopped = False
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self._results: queue.Queue[tuple[bool, bytes]] = queue.Queue()
+        self._results: queue.Queue[tuple[str, bool, bytes]] = queue.Queue()
+        self._at_work = ""  # the id of the event that was handed over last
         self._api = _serve_api(self)
         self._process = self._start()
 
@@ -96,17 +97,25 @@ class Instance:
         ------
         FunctionFailed
         """
-        self._events.put((str(uuid.uuid4()), json.dumps(event).encode()))
+        invocation = str(uuid.uuid4())
+        self._events.put((invocation, json.dumps(event).encode()))
         deadline = time.monotonic() + self._function.seconds
+        is_first = True
         while True:
             try:
-                ok, result = self._results.get(timeout=0.2)
+                of, ok, result = self._results.get(timeout=0.2)
             except queue.Empty:
-                if self._process.poll() is None and time.monotonic() < deadline:
+                exited = self._process.poll() is not None
+                if not exited and time.monotonic() < deadline:
                     continue
                 if not self._stopped:
                     self._restart()
+                if exited and self._at_work != invocation and is_first and not self._stopped:
+                    is_first = False  # it ended with the event before, as AWS would have seen
+                    continue
                 raise FunctionFailed("The runtime exited, or took too long.") from None
+            if of != invocation:
+                continue  # nobody waits for it any more
             if not ok:
                 raise FunctionFailed(result.decode())
             return result
@@ -124,14 +133,16 @@ class Instance:
         process = self._process
         while self._process is process and process.poll() is None:
             try:
-                return self._events.get(timeout=0.2)
+                event = self._events.get(timeout=0.2)
             except queue.Empty:
-                pass
+                continue
+            self._at_work = event[0]
+            return event
         return None
 
-    def done(self, ok: bool, result: bytes) -> None:
-        """Take the result of an event."""
-        self._results.put((ok, result))
+    def done(self, invocation: str, ok: bool, result: bytes) -> None:
+        """Take the result of an event, which is known by its id."""
+        self._results.put((invocation, ok, result))
 
     @property
     def seconds(self) -> float:
@@ -214,14 +225,17 @@ def _serve_api(instance: Instance) -> ThreadingHTTPServer:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if not self.path.startswith(f"{_API}/invocation/"):
                 self._answer(202, b"")  # an error at the start, after which the process ends
-            elif not self.path.endswith("/response"):
-                instance.done(False, body)
+                return
+            invocation, _, what = self.path.removeprefix(f"{_API}/invocation/").partition("/")
+            if what != "response":
+                instance.done(invocation, False, body)
                 self._answer(202, b"")
             elif len(body) > PAYLOAD_BYTES:
-                instance.done(False, b"Response payload size exceeded maximum allowed size.")
+                too_large = b"Response payload size exceeded maximum allowed size."
+                instance.done(invocation, False, too_large)
                 self._answer(413, b"{}")
             else:
-                instance.done(True, body)
+                instance.done(invocation, True, body)
                 self._answer(202, b"")
 
         def _answer(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> None:

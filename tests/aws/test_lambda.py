@@ -63,7 +63,8 @@ def test_an_answer_of_more_than_6_mib_does_not_pass(moodle, make_narrow):
     labelled, unlabelled = make_narrow
     answer = moodle.train(labelled).prediction(unlabelled)
     assert answer.status in (500, 502)
-    assert moodle.version().text == "3.0.5"
+    for _ in range(2):  # both instances go on, the one whose runtime ended over it as well
+        assert moodle.version().text == "3.0.5"
 
 
 @pytest.fixture
