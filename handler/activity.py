@@ -139,7 +139,7 @@ class Activities:
                 self._store.swap(model.activity, data, stored and stored.etag)
             except Conflict:
                 continue
-            if self._store.keys(model.folder) == [model.activity]:  # the model was deleted
-                self._store.delete([model.activity])
+            if not self._store.get(model.manifest) and not self._store.keys(model.evaluations):
+                self._store.delete([model.activity])  # the model was deleted meanwhile
             return
         raise Conflict

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Response, g, render_template, request
 
 from handler import current, errors, fields, moodle_settings, session, signin
 from handler.deadline import time_limit
@@ -22,8 +22,6 @@ from handler.pages import words
 from handler.pages.described import Described, State, UsedBy, described
 from handler.version import SOFTWARE, version_for
 from mlcore.examples import MAX_EXAMPLES
-
-pages = Blueprint(signin.PAGES, __name__, template_folder="templates")
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -45,7 +43,6 @@ _DONE = {
 # what there is ------------------------------------------------------------------------------------
 
 
-@pages.get("/")
 def index() -> str:
     """Show whether the server works, who uses it, and all models of the user."""
     models = [described(overview) for overview in current.overviews().of(g.user)]
@@ -61,14 +58,12 @@ def index() -> str:
     )
 
 
-@pages.get("/model")
 def model() -> str:
     """Show what is known about a model."""
     found = _model()
     return _page("model.html", model=found, sites=_sites([found]))
 
 
-@pages.get("/report")
 def report() -> Response:
     """Show the report of an evaluation, as it was made."""
     of = ModelId.of(g.user, _asked("uniqueid"), _asked("dirhash"))
@@ -83,7 +78,6 @@ def report() -> Response:
     return answer
 
 
-@pages.get("/style.css")
 def style() -> Response:
     """Send the stylesheet, without sign-in: the page to sign in needs it, too."""
     answer = Response(_style(), mimetype="text/css")
@@ -94,7 +88,6 @@ def style() -> Response:
 # changes, each of which asks first ----------------------------------------------------------------
 
 
-@pages.get("/delete")
 def ask_delete() -> str:
     """Ask before a model is deleted."""
     found = _model()
@@ -102,7 +95,6 @@ def ask_delete() -> str:
     return _page("delete.html", model=found, confirmation=token)
 
 
-@pages.post("/delete")
 def delete() -> Response:
     """Delete all that is kept of a model."""
     of = ModelId.of(g.user, session.confirmed("delete")["uniqueid"], "")
@@ -111,7 +103,6 @@ def delete() -> Response:
     return _go(done="deleted")
 
 
-@pages.get("/rollback")
 def ask_roll_back() -> str:
     """Ask before a model goes back to the run before."""
     found = _model()
@@ -122,7 +113,6 @@ def ask_roll_back() -> str:
     return _page("rollback.html", model=found, state=state, confirmation=token)
 
 
-@pages.post("/rollback")
 def roll_back() -> Response:
     """Go back to the run before the one that was shown."""
     facts = session.confirmed("rollback")
@@ -135,7 +125,6 @@ def roll_back() -> Response:
 # signing in and out -------------------------------------------------------------------------------
 
 
-@pages.post("/sign-in")
 def sign_in() -> Response:
     """Let a browser stay signed in, for all that asks for no password by itself."""
     request.max_content_length = 1 << 20  # nobody has signed in yet
@@ -146,13 +135,11 @@ def sign_in() -> Response:
     return answer
 
 
-@pages.get("/sign-in")
 def signed_in() -> Response:
     """Lead to where the form to sign in appears, or is not needed."""
     return _go()
 
 
-@pages.post("/sign-out")
 def sign_out() -> Response:
     """Sign a browser out."""
     answer = _go()
@@ -163,7 +150,6 @@ def sign_out() -> Response:
 # what all of them have in common ------------------------------------------------------------------
 
 
-@pages.after_request
 def finish(answer: Response) -> Response:
     """Put sentences of errors on a page, and let nobody else frame, keep or change what is sent."""
     if answer.status_code >= 400:
