@@ -95,12 +95,14 @@ def template(node, names):
             return text
         case ast.JoinedStr(values=values):
             return "".join(template(value, names) for value in values)
-        case ast.FormattedValue(value=value):
+        case ast.FormattedValue(value=ast.Name() | ast.Attribute() as value):
             try:
                 constant = eval(compile(ast.Expression(value), "", "eval"), names)
             except (NameError, AttributeError):
                 return "{}"
             return constant if isinstance(constant, str) else "{}"
+        case ast.FormattedValue():
+            return "{}"
     return ""
 
 
