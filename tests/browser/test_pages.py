@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from handler.app import create_app
+from handler.errors import WrongSignIn
 from handler.modelid import ModelId
 from handler.settings import Settings
 from handler.store import DirectoryStore
@@ -88,27 +90,29 @@ def reader(open_at, request):
     return open_at(java_script_enabled=request.param == "with scripts")
 
 
-def heading(page):
-    return page.get_by_role("heading", level=1).inner_text()
+def require_heading(page, text):
+    """A click does not wait for the page that it leads to, so this does."""
+    expect(page.get_by_role("heading", level=1)).to_contain_text(text)
 
 
 def test_from_the_list_to_a_report_and_back(reader):
     reader.get_by_role("link", name="dropping out").click()
-    assert "dropping out" in heading(reader)
+    require_heading(reader, "dropping out")
     reader.get_by_role("link", name="Open the report").first.click()
-    assert reader.title().startswith("Evaluation report: Students at risk of dropping out")
+    title = re.compile("^Evaluation report: Students at risk of dropping out")
+    expect(reader).to_have_title(title)
     reader.go_back()
     reader.get_by_role("link", name="All models").click()
-    assert heading(reader) == "It works, but 1 model needs attention"
+    require_heading(reader, "It works, but 1 model needs attention")
 
 
 def test_saying_no_changes_nothing(reader):
     reader.get_by_role("link", name="dropping out").click()
     for change, question in (("Undo", "Undo the last change"), ("Delete…", "Delete this model?")):
         reader.get_by_role("link", name=change).click()
-        assert question in heading(reader)
+        require_heading(reader, question)
         reader.get_by_role("link", name="No, keep it").click()
-    assert "240" in reader.get_by_role("table").inner_text()
+    expect(reader.get_by_role("table")).to_contain_text("240")
 
 
 def test_the_keyboard_suffices(open_at, server):
@@ -141,11 +145,11 @@ def test_the_keyboard_suffices(open_at, server):
     page.keyboard.press("Enter")
     choose("Undo the last change", "Undo the last change of this model?")
     choose("Yes, undo it", "dropping out")
-    assert page.get_by_role("status").inner_text().startswith("The model is what it was")
+    expect(page.get_by_role("status")).to_contain_text("The model is what it was")
     assert page.get_by_role("link", name="Undo").count() == 0
     choose("Delete…", "Delete this model?")
     choose("Yes, delete it", "What to do next")
-    assert page.get_by_role("status").inner_text() == "The model was deleted."
+    expect(page.get_by_role("status")).to_have_text("The model was deleted.")
 
 
 @pytest.fixture
@@ -176,19 +180,19 @@ def test_where_browsers_do_not_ask_one_signs_in_with_a_form(
     stage, open_page, violations, screenshot, width
 ):
     page = open_page(stage, width=width)
-    assert heading(page) == "Sign in"
+    require_heading(page, "Sign in")
     assert violations(page) == []
     assert_fits(page)
     screenshot(page, f"page-signin-{width}-light")
-    for password, shown in (("wrong", "Sign in"), ("sshhhh", "It works, but 1 model")):
+    for password, shown in (("wrong", WrongSignIn.sentence), ("sshhhh", "It works, but 1 model")):
         page.get_by_label("Username").fill("default")
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
-        assert heading(page).startswith(shown)
+        expect(page.get_by_text(shown)).to_be_visible()
     page.get_by_role("link", name="dropping out").click()
     page.get_by_role("link", name="Delete…").click()
-    assert heading(page) == "Delete this model?"
+    require_heading(page, "Delete this model?")
     page.get_by_role("button", name="Sign out").click()
-    assert heading(page) == "Sign in"
+    require_heading(page, "Sign in")
     page.goto(f"{stage}/model?uniqueid={UNIQUEID}")
-    assert heading(page) == "Sign in"
+    require_heading(page, "Sign in")
