@@ -1,4 +1,4 @@
-"""Fitting the classifier: a blend of a linear model, a small net and boosted trees.
+"""Fitting the classifier: a blend of a linear model, a small net, a forest and boosted trees.
 
 Which of them suits a dataset depends on its size and noise, so each is tried on held-out samples
 and gets the weight that serves their log-loss best. Importing this module imports scikit-learn and
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -16,27 +17,22 @@ from typing import Any, Self
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from mlcore.boosting import BINNING, Boosting, flattened
 from mlcore.classifier import Classifier
-from mlcore.parts import (
-    Dense,
-    Part,
-    Preparation,
-    Prior,
-    Trees,
-    inputs,
-    prior_scores,
-    probabilities,
-)
+from mlcore.forest import Grown, Growth, Levels, forest, grow
+from mlcore.net import fit_net
+from mlcore.parts import Dense, Part, Preparation, Prior, inputs, prior_scores, probabilities
+from mlcore.trials import SMALLEST, Candidate, Recipe, Setting, Trials
 
-# Both solvers stop early on purpose. Once and for all, since warnings.catch_warnings is not safe
+# The solver stops early on purpose. Once and for all, since warnings.catch_warnings is not safe
 # where several threads fit at once.
 warnings.filterwarnings("ignore", "lbfgs failed to converge", ConvergenceWarning)
 
@@ -45,54 +41,23 @@ Indices = NDArray[np.intp]
 Matrix = NDArray[np.float32]
 
 _SEED = 1
-_TINY_SAMPLES = 20  # with fewer, or fewer of a class than there are folds, nothing can be held out
-_TINY_CLASS = 5
+# With fewer samples, or fewer of a class, nothing can be held out.
+_TINY_SAMPLES = 20
+_TINY_CLASS = 3
 _RARE_CLASS_PENALTY = 0.06  # C of the linear model that then stands alone
 _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
-_SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
-_SMALLEST = 1e-6  # as probabilities of the classifier
-# Held-out samples that a part is worth before it is tried. An imported model is worth more than
-# what was learned here, as long as it may be as good.
-_EQUAL_SAMPLES = 1.0
-_PRIOR_SAMPLES = 3.0
-_SAMPLES_BESIDE_PRIOR = 0.2
-_CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
-_ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
 _PENALTIES = (0.01, 0.06, 0.4, 3.0)  # C of LogisticRegression
-_NET_LAYERS = (20,)
-_NET_ITERATIONS = 50
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """Settings of LightGBM."""
-
-    num_leaves: int
-    learning_rate: float
-    lambda_l2: float
-    feature_fraction: float
-    min_sum_hessian: float
-    rounds: int
-    extra_trees: bool = False
-
-
 # Thresholds drawn at random suit the smooth and noisy, the best thresholds suit the sharp.
 _SMOOTH = Boosting(15, 0.07, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
 _SHALLOW = Boosting(5, 0.07, 1.0, 1.0, 3.0, rounds=250)
-_CAREFUL = Boosting(31, 0.1, 1.0, 0.5, 3.0, rounds=250)
-_MEDIUM = Boosting(31, 0.1, 1.0, 0.5, 1.0, rounds=250)
 _FAST = Boosting(31, 0.15, 1.0, 1.0, 1.0, rounds=200)
 _FAST_SMOOTH = Boosting(15, 0.15, 5.0, 0.5, 3.0, rounds=100, extra_trees=True)
-_BINNING: dict[str, Any] = {
-    "min_data_in_bin": 1,
-    # samples are distinct ones with weights, so a leaf's size is measured by weight
-    "min_data_in_leaf": 1,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbose": -1,
-}
+# Many random trees with small leaves suit many features, careful ones few that are often equal.
+_RANDOM = Growth(min_weight=4.0, max_features=0.3)
+_BAGGED = Growth(min_weight=20.0, max_features=1.0, bagging=0.7)
+_TREES = 25  # of a forest for each fold
 _STEP = 10  # rounds between held-out scores
 _PATIENCE = 40  # rounds without a better one after which boosting stops
 
@@ -105,35 +70,32 @@ class _Effort:
     n_folds: int
     n_tested: int  # of the folds
     penalties: tuple[float, ...]
-    decays: tuple[float, ...]  # alpha of MLPClassifier
+    decays: tuple[float, ...]  # of nets
+    forests: tuple[Growth, ...]
     boostings: tuple[Boosting, ...]
 
 
 # The more samples, the fewer held-out folds say enough; on large data trees win and nets are slow.
 _EFFORTS = (
-    _Effort(500, 5, 5, (*_PENALTIES, 30.0), (2.0, 15.0), (_SHALLOW, _CAREFUL, _SMOOTH)),
-    _Effort(4_000, 5, 3, _PENALTIES, (3.0,), (_SHALLOW, _MEDIUM, _SMOOTH)),
-    _Effort(10_000, 5, 1, _PENALTIES, (3.0,), (_SHALLOW, _FAST, _SMOOTH)),
-    _Effort(np.inf, 5, 1, _PENALTIES[2:3], (), (_FAST, _FAST_SMOOTH)),
+    _Effort(500, 5, 5, (*_PENALTIES, 30.0), (2.0, 15.0), (_RANDOM, _BAGGED), (_SHALLOW,)),
+    _Effort(4_000, 5, 3, _PENALTIES, (3.0, 15.0), (_RANDOM, _BAGGED), (_SHALLOW,)),
+    _Effort(10_000, 5, 1, _PENALTIES, (3.0,), (), (_SHALLOW, _FAST, _SMOOTH)),
+    _Effort(np.inf, 5, 1, _PENALTIES[2:3], (), (), (_FAST, _FAST_SMOOTH)),
 )
 
-Setting = float | Boosting | None
-Candidate = tuple[str, Setting]
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """What to fit and how to weigh it: `parts` are (name, setting, weight).
-
-    Names are those of the families that are tried: linear, net, smooth, sharp (trees), and prior;
-    after "local " a family that makes no use of an imported model.
-    """
-
-    parts: tuple[tuple[str, Setting, float], ...]
+@contextmanager
+def _many_fits() -> Iterator[None]:
+    """Leave out what costs more than it brings: checks of what was checked, and threads."""
+    with (
+        config_context(assume_finite=True, skip_parameter_validation=True),
+        threadpool_limits(1),  # on data of this size they wait for each other
+    ):
+        yield
 
 
 class BlendedClassifier(ClassifierMixin, BaseEstimator):
-    """Blend of logistic regression, a multi-layer perceptron and LightGBM.
+    """Blend of a linear model, a multi-layer perceptron, random trees and boosted trees.
 
     Missing values (NaN) are welcome. Class weights are never balanced: the probabilities are meant
     to be true.
@@ -230,7 +192,11 @@ class _Samples:
 
     @cached_property
     def binned(self) -> lightgbm.Dataset:
-        return lightgbm.Dataset(self.X, self.y, params=_BINNING, free_raw_data=False).construct()
+        return lightgbm.Dataset(self.X, self.y, params=BINNING, free_raw_data=False).construct()
+
+    @cached_property
+    def levels(self) -> Levels:
+        return Levels.of(self.X)
 
     @cached_property
     def n_varying(self) -> int:
@@ -294,18 +260,22 @@ class Task:
         fallback = self.fallback()
         if fallback is not None:
             return fallback
-        effort = self._effort
-        trials = _Trials()
-        with threadpool_limits(1):  # on data of this size threads wait for each other
-            for learned, held in self._folds(effort.n_folds, effort.n_tested):
+        trials = Trials()
+        with _many_fits():
+            # where forests grow, a fold's trees are kept
+            for fold, test in self._dealt if self._effort.forests else self._deal():
                 trials.drop()
-                fold, test = self.weighted(learned), self.weighted(held)
-                trials.add(fold._tried(test, effort, trials.is_open), test.weights)
+                trials.add(fold._tried(test, self._effort, trials.is_open), test.weights)
         return trials.recipe()
+
+    @property
+    def _sizes(self) -> Floats:
+        """How many samples there are of each class."""
+        return np.bincount(self.y, self.weights, self.samples.n_classes)
 
     def fallback(self) -> Recipe | None:
         """Return the recipe for samples too few to hold any out, None where they are enough."""
-        sizes = np.bincount(self.y, self.weights, self.samples.n_classes)
+        sizes = self._sizes
         if sizes.min() >= _TINY_CLASS and sizes.sum() >= _TINY_SAMPLES:
             return None
         if self.samples.prior is not None:
@@ -317,11 +287,17 @@ class Task:
     def _effort(self) -> _Effort:
         return next(effort for effort in _EFFORTS if len(self.y) <= effort.up_to)
 
-    def _folds(self, n_folds: int, n_tested: int) -> Iterator[tuple[Floats, Floats]]:
-        """Yield weights to learn with and weights to test with.
+    @cached_property
+    def _dealt(self) -> list[tuple[Task, Task]]:
+        return list(self._deal())
+
+    def _deal(self) -> Iterator[tuple[Task, Task]]:
+        """Yield what to learn from and what to test on, fold after fold.
 
         A sample seen several times is dealt out to the folds like so many samples, class by class.
         """
+        effort = self._effort
+        n_folds = max(2, min(effort.n_folds, int(self._sizes.min())))
         units = np.clip(np.rint(self.weights), 1, _MOST_UNITS).astype(np.intp)
         owner = np.repeat(np.arange(len(units)), units)
         fold_of = np.empty(len(owner), dtype=np.intp)
@@ -329,9 +305,9 @@ class Task:
         for code in range(self.samples.n_classes):
             of_class = np.flatnonzero(self.y[owner] == code)
             fold_of[of_class] = random.permutation(len(of_class)) % n_folds
-        for fold in range(n_tested):
+        for fold in range(min(effort.n_tested, n_folds)):
             held = self.weights * np.bincount(owner, fold_of == fold, len(units)) / units
-            yield self.weights - held, held
+            yield self.weighted(self.weights - held), self.weighted(held)
 
     def _tried(
         self, test: Task, effort: _Effort, is_open: Callable[[str, Setting], bool]
@@ -342,6 +318,7 @@ class Task:
             *(("linear", penalty) for penalty in effort.penalties),
             *(("net", decay) for decay in effort.decays),
         ]
+        forests = [("forest", growth) for growth in effort.forests]
         boosted = [
             ("smooth" if boosting.extra_trees else "sharp", boosting)
             for boosting in effort.boostings
@@ -350,6 +327,10 @@ class Task:
             yield ("prior", None), np.exp(test.log_prior)[here, test.y]
             whole += [(f"local {name}", setting) for name, setting in whole]
             boosted += [(f"local {name}", boosting) for name, boosting in boosted]
+            forests = [(f"local {name}", growth) for name, growth in forests]
+        for name, growth in forests:
+            if is_open(name, growth):
+                yield (name, growth), self._grown(growth).predict_proba(test.rows)[here, test.y]
         for name, setting in whole:
             if is_open(name, setting):
                 part = self._part(name, setting)
@@ -400,7 +381,7 @@ class Task:
 
     def fit(self, recipe: Recipe) -> Classifier:
         """Return the classifier that a recipe gives; its classes are codes."""
-        with threadpool_limits(1):
+        with _many_fits():
             parts = tuple(self._part(name, setting) for name, setting, _ in recipe.parts)
         return Classifier(
             classes=tuple(range(self.samples.n_classes)),
@@ -413,10 +394,14 @@ class Task:
     def _part(self, name: str, setting: Setting) -> Part:
         if name == "prior":
             return Prior()
+        if isinstance(setting, Growth):
+            # Each fold's trees have learned all but what the fold tests. Together they have learned
+            # everything, so that no more need to grow.
+            return forest([fold._grown(setting) for fold, _ in self._dealt])
         if isinstance(setting, Boosting):
             booster = self._boost(name, setting)
             from_prior = self._prior_for(name) is not None
-            return _flattened(booster, self.samples.n_classes, from_prior)
+            return flattened(booster, self.samples.n_classes, from_prior)
         assert setting is not None
         return self._dense(name, setting)
 
@@ -440,25 +425,37 @@ class Task:
         if name.endswith("linear"):
             model = LogisticRegression(C=setting, max_iter=200)
             model.fit(values, self.y, self.weights)
-            weights, biases = [model.coef_.T], [model.intercept_]
+            weights = [np.array(model.coef_.T, dtype=np.float32, order="C")]
+            biases = [model.intercept_.astype(np.float32)]
         else:
-            model = MLPClassifier(
-                _NET_LAYERS,
-                solver="lbfgs",
-                alpha=setting,
-                max_iter=_NET_ITERATIONS,
-                random_state=_SEED,
+            weights, biases = fit_net(
+                values, self.y, self.weights, self.samples.n_classes, setting, _SEED
             )
-            model.fit(values, self.y, sample_weight=self.weights)
-            weights, biases = model.coefs_, model.intercepts_
-        weights = [np.array(layer, dtype=np.float32, order="C") for layer in weights]
         weights[0][width:] *= PRIOR_SCALE
         return Dense(
             self._preparation,
             tuple(weights),
-            tuple(layer.astype(np.float32) for layer in biases),
+            tuple(biases),
             from_prior=log_prior is not None,
         )
+
+    @cached_property
+    def _forests(self) -> dict[Growth, Grown]:
+        return {}
+
+    def _grown(self, growth: Growth) -> Grown:
+        """Grow a forest, once."""
+        if growth not in self._forests:
+            self._forests[growth] = grow(
+                self.samples.levels,
+                self.rows,
+                self.y,
+                self.weights,
+                self.samples.n_classes,
+                _TREES,
+                growth,
+            )
+        return self._forests[growth]
 
     def _boost(self, name: str, boosting: Boosting) -> lightgbm.Booster:
         """Fit boosted trees."""
@@ -480,7 +477,7 @@ class Task:
             "extra_trees": boosting.extra_trees,
             "deterministic": True,
             "seed": _SEED,
-            **_BINNING,
+            **BINNING,
         }
         if self.samples.n_classes > 2:
             parameters |= {"objective": "multiclass", "num_class": self.samples.n_classes}
@@ -517,7 +514,7 @@ class Task:
                 test.X, start_iteration=rounds - _STEP, num_iteration=_STEP, raw_score=True
             )
             scores += np.reshape(added, scores.shape)
-            likelihood = np.clip(probabilities(scores)[here, test.y], _SMALLEST, 1)
+            likelihood = np.clip(probabilities(scores)[here, test.y], SMALLEST, 1)
             scored.append((rounds, likelihood))
             total = float(test.weights @ np.log(likelihood))
             if total > best:
@@ -525,169 +522,3 @@ class Task:
             elif rounds - best_at >= _PATIENCE:
                 break
         return scored
-
-
-class _Trials:
-    """What candidates gave to the true classes of held-out samples, fold after fold."""
-
-    def __init__(self) -> None:
-        self._logs: dict[Candidate, list[Floats]] = {}
-        self._weights: list[Floats] = []
-        self._open: dict[str, list[Setting]] | None = None
-
-    def add(self, results: Iterator[tuple[Candidate, Floats]], weights: Floats) -> None:
-        """Add one fold's results."""
-        self._weights.append(weights)
-        for candidate, likelihood in results:
-            log = np.log(np.clip(likelihood, _SMALLEST, 1))
-            self._logs.setdefault(candidate, []).append(log)
-        # what missed this fold, as boosting stopped earlier or later than before, is out
-        n_folds = len(self._weights)
-        self._logs = {
-            candidate: logs for candidate, logs in self._logs.items() if len(logs) == n_folds
-        }
-
-    def is_open(self, name: str, setting: Setting) -> bool:
-        """Say whether a candidate is worth another fold; one of boosting whatever its rounds."""
-        if self._open is None:
-            return True
-        return any(_without_rounds(setting) == _without_rounds(s) for s in self._open.get(name, ()))
-
-    def drop(self) -> None:
-        """Leave open what is in the blend so far, and settings that may well be better."""
-        if sum(map(np.sum, self._weights)) < _ENOUGH_TO_DROP:
-            return
-        in_blend = {name for name, _, _ in self.recipe().parts}
-        best = self._best()
-        self._open = {}
-        for name, setting in self._logs:
-            if name in in_blend and self._excess((name, setting), (name, best[name])) <= 1:
-                self._open.setdefault(name, []).append(setting)
-
-    def _excess(self, candidate: Candidate, other: Candidate) -> float:
-        """Return by how many standard errors a candidate's log-loss is above the other's."""
-        weights = np.concatenate(self._weights)
-        lost = np.concatenate(self._logs[other]) - np.concatenate(self._logs[candidate])
-        mean = weights @ lost / weights.sum()
-        error = float(np.sqrt(weights @ (lost - mean) ** 2) / weights.sum())
-        return float(mean) / max(error, 1e-12)
-
-    def _is_credible(self, best: dict[str, Setting]) -> bool:
-        """Say whether the imported model may be as good as what was learned here."""
-        return all(
-            self._excess(("prior", None), (name, setting)) <= _CREDIBLE
-            for name, setting in best.items()
-        )
-
-    def _best(self) -> dict[str, Setting]:
-        """Return the best setting of each family."""
-        best: dict[str, tuple[float, Setting]] = {}
-        for (name, setting), logs in self._logs.items():
-            total = sum(float(w @ log) for w, log in zip(self._weights, logs, strict=True))
-            if name not in best or total > best[name][0]:
-                best[name] = total, setting
-        return {name: setting for name, (_, setting) in best.items()}
-
-    def recipe(self) -> Recipe:
-        """Return the mixture of each family's best that makes held-out samples most likely."""
-        best = self._best()
-        names = list(best)
-        likelihoods = np.exp(
-            np.stack([np.concatenate(self._logs[name, best[name]]) for name in names], axis=1)
-        )
-        has_prior = "prior" in best
-        pseudo = np.full(len(names), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
-        if has_prior and self._is_credible(best):
-            pseudo[names.index("prior")] = _PRIOR_SAMPLES
-        shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
-        kept = shares >= _SMALLEST_WEIGHT
-        shares = np.where(kept, shares, 0) / shares[kept].sum()
-        return Recipe(
-            tuple(
-                (name, best[name], float(share))
-                for name, share in zip(names, shares, strict=True)
-                if share
-            )
-        )
-
-
-def _without_rounds(setting: Setting) -> Setting:
-    return replace(setting, rounds=0) if isinstance(setting, Boosting) else setting
-
-
-def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
-    """Return the shares of a mixture that make held-out samples most likely.
-
-    Expectation-maximisation, where `pseudo` samples belong to each part beforehand.
-
-    Parameters
-    ----------
-    likelihoods : ndarray of shape (n_samples, n_parts)
-        Probability that each part gave to the true class.
-    weights : ndarray of shape (n_samples,)
-    pseudo : ndarray of shape (n_parts,)
-    """
-    shares = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
-    for _ in range(200):
-        shares = shares * (likelihoods.T @ (weights / (likelihoods @ shares))) + pseudo
-        shares /= shares.sum()
-    return shares
-
-
-def _flattened(booster: lightgbm.Booster, n_classes: int, from_prior: bool) -> Trees:
-    """Return LightGBM's trees as flat arrays, parents before children.
-
-    LightGBM's text form lists a tree's nodes as they were split, so parents come first; a child
-    below 0 is a leaf, the complement of its number. Bit 1 of a decision type sends missing values
-    to the left, bits 2 and 3 tell what they count as (2: missing, 0: zero).
-    """
-    text = booster.model_to_string().partition("\nend of trees")[0]
-    roots: list[int] = []
-    columns: dict[str, list[NDArray[Any]]] = {
-        name: [] for name in ("feature", "left", "right", "threshold", "missing", "value")
-    }
-    begin = 0
-    for tree in text.split("\nTree=")[1:]:
-        lines = dict(line.split("=", 1) for line in tree.splitlines() if "=" in line)
-
-        def numbers(name: str, lines: dict[str, str] = lines) -> Floats:
-            return np.array(lines.get(name, "").split(), dtype=np.float64)
-
-        leaf_value, feature = numbers("leaf_value"), numbers("split_feature")
-        n_leaves, n_splits = len(leaf_value), len(feature)
-        leaves = begin + n_splits + np.arange(n_leaves)
-        for side in ("left", "right"):
-            child = numbers(f"{side}_child").astype(np.intp)
-            at = np.where(child < 0, begin + n_splits + ~child, begin + child)
-            columns[side].append(np.concatenate([at, leaves]))
-        decision = numbers("decision_type").astype(np.intp)
-        missing = np.where(decision >> 2 == 2, np.where(decision & 2, -1, 1), 0)
-        columns["feature"].append(np.concatenate([feature, np.zeros(n_leaves)]))
-        # infinite where any value goes to the left, and only a missing one to the right
-        threshold = np.minimum(numbers("threshold"), np.finfo(np.float32).max)
-        columns["threshold"].append(np.concatenate([threshold, np.full(n_leaves, np.inf)]))
-        columns["missing"].append(np.concatenate([missing, np.zeros(n_leaves)]))
-        columns["value"].append(np.concatenate([np.zeros(n_splits), leaf_value]))
-        roots.append(begin)
-        begin += n_splits + n_leaves
-    joined = {name: np.concatenate(pieces) for name, pieces in columns.items()}
-    return Trees(
-        roots=np.array(roots, dtype=np.int32),
-        feature=joined["feature"].astype(np.int32),
-        left=joined["left"].astype(np.int32),
-        right=joined["right"].astype(np.int32),
-        threshold=_rounded_down(joined["threshold"]),
-        missing=joined["missing"].astype(np.int8),
-        value=joined["value"],
-        n_scores=1 if n_classes == 2 else n_classes,
-        from_prior=from_prior,
-    )
-
-
-def _rounded_down(thresholds: Floats) -> Matrix:
-    """Return the largest float32 not above each threshold, which splits float32 values alike."""
-    with np.errstate(over="ignore"):
-        nearest = thresholds.astype(np.float32)
-    return np.where(
-        nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest
-    ).astype(np.float32)

@@ -14,7 +14,7 @@ from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
 from mlcore.parts import KINDS, Part, Trees
 
 KIND = "moodle-classifier"
-FORMAT = 2
+FORMAT = 3
 
 _MAX_BYTES = 128 << 20  # of an unpacked classifier; a large real one has 1 MB
 # What a small file may become in memory. Those that were learned here grow by 2 or 3 unpacked, by

@@ -175,7 +175,8 @@ class _Fits:
     """Tests that fit on what is not tested, by the recipe chosen from what the first one learns."""
 
     def __init__(self, examples: Examples) -> None:
-        from mlcore.blend import Recipe, Task
+        from mlcore.blend import Task
+        from mlcore.trials import Recipe
 
         present, codes = np.unique(examples.y, return_inverse=True)
         self.examples = examples

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
-from mlcore.quickscorer import QuickScorer
+from mlcore.quickscorer import QuickScorer, distinct
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -276,8 +276,18 @@ class Trees:
         """How large the tables of `QuickScorer` are: each test times its feature's thresholds."""
         inner = self.left != np.arange(len(self.left))
         feature, threshold = self.feature[inner], self.threshold[inner]
-        pairs = np.unique(feature.astype(np.int64) << 32 | threshold.view(np.uint32))
+        pairs = distinct(np.sort(feature.astype(np.int64) << 32 | threshold.view(np.uint32)))
         return int(np.bincount(pairs >> 32)[feature].sum())
+
+    @property
+    def leaf_values(self) -> NDArray[np.float64]:
+        """What a leaf adds to its tree's scores, of shape (n_nodes, n_scores_of_a_tree)."""
+        return self.value[:, None]
+
+    @property
+    def first_scores(self) -> NDArray[np.intp]:
+        """Which is the first of each tree's scores."""
+        return np.arange(len(self.roots)) % self.n_scores
 
     @cached_property
     def _scorer(self) -> QuickScorer:
@@ -310,7 +320,7 @@ class Trees:
         threshold = _vector(arrays, "threshold", np.float32, n_nodes)
         missing = _vector(arrays, "missing", np.int8, n_nodes)
         here = np.arange(n_nodes)
-        _require(len(roots) % n_scores == 0, "a tree too few")
+        _require(cls is Forest or len(roots) % n_scores == 0, "a tree too few")
         _require(len(roots) <= _MAX_TREES * n_scores, "too many trees")
         _require(((roots >= 0) & (roots < n_nodes)).all(), "a root out of range")
         _require(((feature >= 0) & (feature < n_features)).all(), "a feature out of range")
@@ -332,10 +342,48 @@ class Trees:
             right,
             threshold,
             missing,
-            _vector(arrays, "value", np.float64, n_nodes),
+            cls._values(arrays, n_nodes, n_scores),
             n_scores,
             from_prior,
         )
+
+    @staticmethod
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int) -> NDArray[np.float64]:
+        return _vector(arrays, "value", np.float64, n_nodes)
+
+
+@dataclass(frozen=True)
+class Forest(Trees):
+    """Trees of which each gives probabilities, and which are averaged.
+
+    Here `value`, of shape (n_nodes, n_scores), is what a leaf adds to the probability of class 1,
+    or to that of each of more than two classes.
+    """
+
+    kind: ClassVar[str] = "forest"
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        scores = self._scorer.scores(X)
+        return scores if self.n_scores > 1 else np.hstack([1 - scores, scores])
+
+    @property
+    def leaf_values(self) -> NDArray[np.float64]:
+        """What a leaf adds to its tree's scores, of shape (n_nodes, n_scores)."""
+        return self.value
+
+    @property
+    def first_scores(self) -> NDArray[np.intp]:
+        """Which is the first of each tree's scores."""
+        return np.zeros(len(self.roots), dtype=np.intp)
+
+    @staticmethod
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int) -> NDArray[np.float64]:
+        values = _matrix(arrays, "value", np.float64, (n_nodes, n_scores))
+        _require(((values >= 0) & (values <= 1)).all(), "a probability out of range")
+        return values
 
 
 @dataclass(frozen=True)
@@ -366,7 +414,7 @@ class Prior:
 
 
 KINDS: dict[str, type[Dense] | type[Trees] | type[Prior]] = {
-    part.kind: part for part in (Dense, Trees, Prior)
+    part.kind: part for part in (Dense, Trees, Forest, Prior)
 }
 
 

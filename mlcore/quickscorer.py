@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +59,10 @@ class QuickScorer:
     ----------
     leaves : ndarray of shape (n_words,), uint32
         A tree's leaves are the bits of a word, from the lowest on; of several if there are many.
-    values : ndarray of shape (n_words, 33), float64
-        What each leaf adds to the score. The last is 0: none of the word's leaves is reached.
+    values : ndarray of shape (n_words, n_scores_of_a_tree, 33), float64
+        What each leaf adds to the scores. The last is 0: none of the word's leaves is reached.
     score : ndarray of shape (n_words,), intp
-        Which of a sample's scores that is.
+        Which of a sample's scores is the first of those.
     n_scores : int
     features : tuple of _Feature
     """
@@ -82,8 +82,9 @@ class QuickScorer:
 
         leaf = np.flatnonzero(~inner)
         word, bit = first[leaf] // _BITS, first[leaf] % _BITS
-        values = np.zeros((n_words.sum(), _BITS + 1))
-        values[word, bit] = trees.value[leaf]
+        leaf_values = trees.leaf_values[leaf]
+        values = np.zeros((n_words.sum(), leaf_values.shape[1], _BITS + 1))
+        values[word, :, bit] = leaf_values
         leaves = _LOWEST[np.bincount(word, minlength=len(values))]
 
         # a test concerns each word that has leaves below its node
@@ -105,8 +106,10 @@ class QuickScorer:
         ends = np.flatnonzero(np.diff(trees.feature[node[order]])) + 1
         for tests in np.split(order, ends) if len(order) else ():
             at = node[tests]
-            thresholds, code = np.unique(trees.threshold[at], return_inverse=True)
-            words, starts = np.unique(word[tests], return_index=True)
+            thresholds = distinct(np.sort(trees.threshold[at]))
+            code = np.searchsorted(thresholds, trees.threshold[at])
+            words = distinct(word[tests])
+            starts = np.searchsorted(word[tests], words)
             tables = np.empty((len(words), len(thresholds) + 2), dtype=np.uint32)
             for some, part in _pieces(starts, len(tests), tables.shape[1]):
                 tested, threshold = at[part], thresholds[code[part]]
@@ -120,7 +123,7 @@ class QuickScorer:
                 remaining = np.where(goes_right, *right_or_left)
                 tables[some] = np.bitwise_and.reduceat(remaining, starts[some] - part.start, axis=0)
             features.append(_Feature(int(trees.feature[at[0]]), thresholds, words, tables))
-        score = np.repeat(np.arange(len(trees.roots)) % trees.n_scores, n_words)
+        score = np.repeat(trees.first_scores, n_words)
         return cls(leaves, values, score, trees.n_scores, tuple(features))
 
     def scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -138,8 +141,19 @@ class QuickScorer:
                     remaining[word] &= table[code]
             remaining -= np.uint32(1)  # one bit is set, at most: now as many bits as are below it
             for word, bits in enumerate(np.bitwise_count(remaining)):
-                scores[self.score[word], begin : begin + step] += self.values[word][bits]
+                values = self.values[word]
+                score = self.score[word]
+                scores[score : score + len(values), begin : begin + step] += values[:, bits]
         return scores.T
+
+
+def distinct(ascending: NDArray[Any]) -> NDArray[Any]:
+    """Return an ascending array's values, each once.
+
+    `numpy.unique` would import `numpy.ma`, which no prediction has need of.
+    """
+    rest = ascending[1:]
+    return np.concatenate([ascending[:1], rest[rest != ascending[:-1]]])
 
 
 def _pieces(

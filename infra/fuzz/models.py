@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from mlcore import read_labelled
-from mlcore.blend import BlendedClassifier, Boosting, Recipe
+from mlcore.blend import BlendedClassifier
+from mlcore.boosting import Boosting
 from mlcore.synthetic import Course
+from mlcore.trials import Recipe
 
 _TREES = Boosting(4, 0.1, 1.0, 1.0, 0.5, rounds=3)
 _RECIPES = (

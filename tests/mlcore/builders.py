@@ -8,15 +8,26 @@ import zipfile
 import numpy as np
 
 from mlcore import Labelled, read_labelled
-from mlcore.blend import Boosting, Recipe
+from mlcore.boosting import Boosting
+from mlcore.forest import Growth
 from mlcore.parts import Preparation
 from mlcore.synthetic import Course
+from mlcore.trials import Recipe
 
 BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
 LINEAR = Recipe((("linear", 1.0, 1.0),))
 NET = Recipe((("net", 1.0, 1.0),))
 TREES = Recipe((("trees", BOOSTING, 1.0),))
-BLEND = Recipe((("linear", 1.0, 0.25), ("net", 1.0, 0.25), ("trees", BOOSTING, 0.5)))
+GROWTH = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
+FOREST = Recipe((("forest", GROWTH, 1.0),))
+BLEND = Recipe(
+    (
+        ("linear", 1.0, 0.25),
+        ("net", 1.0, 0.25),
+        ("trees", BOOSTING, 0.25),
+        ("forest", GROWTH, 0.25),
+    )
+)
 
 
 def make_file(rows, columns="a,b,c,target", **metadata):

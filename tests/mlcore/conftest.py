@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from mlcore import blend, train
-from mlcore.blend import BlendedClassifier, Recipe
+from mlcore.blend import BlendedClassifier
+from mlcore.trials import Recipe
 from tests.mlcore.builders import BLEND, BOOSTING, make_course
 
 
 @pytest.fixture
 def quick_choice(monkeypatch):
     """Try little when choosing a recipe."""
-    effort = blend._Effort(np.inf, 3, 1, (0.3,), (), (BOOSTING,))
+    effort = blend._Effort(np.inf, 3, 1, (0.3,), (), (), (BOOSTING,))
     monkeypatch.setattr(blend, "_EFFORTS", (effort,))
 
 
@@ -39,7 +40,7 @@ def blended(course):
 def refined(course, blended):
     """A classifier of all kinds of parts that refines `blended`."""
     parts = (("prior", None, 1.0), *BLEND.parts)
-    return fitted(Recipe(tuple((*part[:2], 0.25) for part in parts)), course, blended)
+    return fitted(Recipe(tuple((*part[:2], 0.2) for part in parts)), course, blended)
 
 
 @pytest.fixture(scope="session")

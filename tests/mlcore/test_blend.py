@@ -11,9 +11,10 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mlcore import blend
-from mlcore.blend import BlendedClassifier, Recipe, Task
+from mlcore.blend import BlendedClassifier, Task
 from mlcore.classifier import Classifier
-from tests.mlcore.builders import BLEND, BOOSTING, LINEAR, NET, TREES, make_course
+from mlcore.trials import Recipe
+from tests.mlcore.builders import BLEND, BOOSTING, FOREST, LINEAR, NET, TREES, make_course
 
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -53,7 +54,7 @@ def share_of_trees(model):
     return weights.get("sharp", 0) + weights.get("smooth", 0)
 
 
-@pytest.mark.parametrize("counts", [(1, 1), (2, 2), (9, 9), (4, 200)])
+@pytest.mark.parametrize("counts", [(1, 1), (2, 2), (9, 9), (2, 200)])
 def test_with_few_samples_of_a_class_the_linear_model_is_alone(counts):
     y = np.repeat([0, 1], counts)
     X = np.random.default_rng(0).random((len(y), 3))
@@ -99,11 +100,10 @@ def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
     monkeypatch.setattr(
         blend.Task, "_part", lambda task, *part: tried.append(part) or fit_part(task, *part)
     )
-    monkeypatch.setattr(blend, "_NET_ITERATIONS", 1)
     model = fit(course.X, course.y)
     assert sum(weights_of(model).values()) == pytest.approx(1)
     nets = {setting for name, setting in tried if name == "net"}
-    assert len(nets) == {300: 2, 600: 1, 4_100: 1, 10_100: 0}[n_samples]
+    assert len(nets) == {300: 2, 600: 2, 4_100: 1, 10_100: 0}[n_samples]
 
 
 def test_what_fares_badly_in_the_first_fold_is_not_tried_again(monkeypatch):
@@ -123,8 +123,8 @@ def test_a_given_recipe_is_followed():
     course = make_course(60)
     model = fit(course.X, course.y, BLEND)
     assert model.recipe_ is BLEND
-    assert model.classifier_.weights == (0.25, 0.25, 0.5)
-    assert [part.kind for part in model.classifier_.parts] == ["dense", "dense", "trees"]
+    assert model.classifier_.weights == (0.25, 0.25, 0.25, 0.25)
+    assert [part.kind for part in model.classifier_.parts] == ["dense", "dense", "trees", "forest"]
 
 
 # odd data ----------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_odd_columns_give_valid_probabilities(X, n_classes):
 
 
 def test_without_information_the_shares_of_the_classes_are_predicted():
-    for recipe in (None, LINEAR, TREES):
+    for recipe in (None, LINEAR, TREES, FOREST):
         model = fit(np.ones((100, 2)), np.arange(100) < 30, recipe)
         np.testing.assert_allclose(model.predict_proba([[1, 1]]), [[0.7, 0.3]], atol=0.01)
 

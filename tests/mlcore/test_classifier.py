@@ -206,7 +206,7 @@ FACTS = {
         lambda facts: facts["parts"].pop(),
         lambda facts: facts["parts"][0].update(weight=0.26),
     ],
-    "an unknown part": [lambda facts: facts["parts"][0].update(kind="forest")],
+    "an unknown part": [lambda facts: facts["parts"][0].update(kind="stones")],
     "too many parts": [
         lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1e-5}] * 10_000)
     ],
@@ -406,15 +406,16 @@ def make_stumps(n):
 def test_too_many_thresholds_are_refused(refined_data, prefix, monkeypatch):
     """What takes little in a file takes much to predict with."""
     monkeypatch.setattr("mlcore.classifier._FREE_CELLS", 900_000)
+    monkeypatch.setattr("mlcore.classifier._MAX_CELLS_PER_BYTE", 8)
     members = unpacked(refined_data)
     number = next(i for i in range(9) if f"{prefix[:-1]}{i}.roots.npy" in members)
-    for n, fits in [(900, True), (1_000, False)]:
+    for n, fits in [(750, True), (1_000, False)]:
         arrays = {
             f"{prefix[:-1]}{number}.{name}.npy": npy(array)
             for name, array in make_stumps(n).items()
         }
         file = packed(members | arrays)
-        assert 12 * len(file) < 900_000
+        assert 8 * len(file) < 900_000
         if fits:
             Classifier.from_bytes(file)
         else:
@@ -456,7 +457,7 @@ def test_a_large_file_may_become_ten_times_as_large(data):
         if fits:
             assert "(an unknown member)" in refusal(file)
         else:
-            with pytest.raises(errors.ModelFileTooLarge, match="may hold 5 MB"):
+            with pytest.raises(errors.ModelFileTooLarge, match="may hold 6 MB"):
                 Classifier.from_bytes(file)
 
 
@@ -503,9 +504,9 @@ def test_format_1_is_read_where_every_part_made_use_of_the_import(refined, cours
 
 def test_a_newer_format_is_refused(data):
     with pytest.raises(
-        errors.NewerModelFile, match="format 3, and this server knows formats up to 2"
+        errors.NewerModelFile, match="format 4, and this server knows formats up to 3"
     ):
-        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=3)))
+        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=4)))
 
 
 changes = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)

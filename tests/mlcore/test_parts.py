@@ -1,5 +1,7 @@
 """Predicting with numpy alone: the same as scikit-learn's and LightGBM's own predictions."""
 
+import copy
+
 import lightgbm
 import numpy as np
 import pytest
@@ -8,10 +10,12 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from mlcore import blend
-from mlcore.blend import PRIOR_SCALE, BlendedClassifier, Boosting, Recipe
+from mlcore import blend, net
+from mlcore.blend import PRIOR_SCALE, BlendedClassifier
+from mlcore.boosting import Boosting
 from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
 from mlcore.quickscorer import QuickScorer
+from mlcore.trials import Recipe
 from tests.mlcore.builders import LINEAR, NET, TREES, make_course
 
 COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
@@ -48,10 +52,16 @@ def own(monkeypatch):
         fitted.append(lightgbm_train(*args, **kwargs))
         return fitted[-1]
 
+    def fit_net(X, y, *args):
+        layers = net.fit_net(X, y, *args)
+        fitted.append(MLPClassifier((20,), solver="lbfgs", max_iter=1).fit(X, y))
+        fitted[-1].coefs_, fitted[-1].intercepts_ = copy.deepcopy(layers)
+        return layers
+
     lightgbm_train = lightgbm.train
     monkeypatch.setattr(lightgbm, "train", train)
     monkeypatch.setattr(blend, "LogisticRegression", spy(LogisticRegression))
-    monkeypatch.setattr(blend, "MLPClassifier", spy(MLPClassifier))
+    monkeypatch.setattr(blend, "fit_net", fit_net)
     return fitted
 
 
