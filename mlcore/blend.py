@@ -260,7 +260,7 @@ class Task:
         fallback = self.fallback()
         if fallback is not None:
             return fallback
-        trials = Trials()
+        trials = Trials(self.samples.n_classes)
         with _many_fits():
             # where forests grow, a fold's trees are kept
             for fold, test in self._dealt if self._effort.forests else self._deal():
@@ -389,6 +389,7 @@ class Task:
             weights=tuple(weight for _, _, weight in recipe.parts),
             parts=parts,
             prior=self.samples.prior,
+            sharpness=recipe.sharpness,
         )
 
     def _part(self, name: str, setting: Setting) -> Part:

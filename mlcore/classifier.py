@@ -25,12 +25,13 @@ _FREE_CELLS = 4 << 20
 _MAX_CELLS_PER_BYTE = 12  # a cell has 4 bytes
 _MAX_PRIORS = 8
 _MAX_PARTS = 10
+MAX_SHARPNESS = 3.0
 _SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Weighted mean of the probabilities of its parts.
+    """Weighted mean of the probabilities of its parts, sharpened.
 
     Attributes
     ----------
@@ -42,6 +43,8 @@ class Classifier:
     parts : tuple of Part
     prior : Classifier or None
         The imported model that this one refines.
+    sharpness : float
+        The power to which the mean is raised before its sum becomes 1 again, at least 1.
     """
 
     classes: tuple[int, ...]
@@ -49,6 +52,7 @@ class Classifier:
     weights: tuple[float, ...]
     parts: tuple[Part, ...]
     prior: Classifier | None = None
+    sharpness: float = 1.0
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return class probabilities.
@@ -78,7 +82,8 @@ class Classifier:
                 mean += weight * part.predict_proba(X, log_prior)
         if np.isnan(mean).any():
             raise errors.DamagedModelFile(what="its numbers are too large")
-        mean = np.clip(mean, _SMALLEST, 1)
+        mean **= self.sharpness
+        mean = np.clip(mean / mean.sum(axis=1, keepdims=True), _SMALLEST, 1)
         return mean / mean.sum(axis=1, keepdims=True)
 
     def to_bytes(self) -> bytes:
@@ -97,6 +102,7 @@ class Classifier:
                 {"kind": part.kind, "weight": weight, "from_prior": part.from_prior}
                 for weight, part in zip(self.weights, self.parts, strict=True)
             ],
+            "sharpness": self.sharpness,
             "prior": self.prior and self.prior._describe(f"{prefix}prior.", arrays),
         }
 
@@ -186,4 +192,7 @@ class Classifier:
             weights.append(float(weight))
         if not abs(sum(weights) - 1) < 1e-6:
             raise errors.DamagedModelFile(what="weights that do not add up")
-        return cls(classes, names, tuple(weights), tuple(parts), prior)
+        sharpness = facts.get("sharpness", 1.0)  # older formats have none
+        if type(sharpness) not in (int, float) or not 1 <= sharpness <= MAX_SHARPNESS:
+            raise errors.DamagedModelFile(what="a sharpness out of range")
+        return cls(classes, names, tuple(weights), tuple(parts), prior, float(sharpness))

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from mlcore.boosting import Boosting
+from mlcore.classifier import MAX_SHARPNESS
 from mlcore.forest import Growth
 
 Floats = NDArray[np.float64]
@@ -21,6 +23,7 @@ _EQUAL_SAMPLES = 1.0
 _PRIOR_SAMPLES = 3.0
 _SAMPLES_BESIDE_PRIOR = 0.2
 _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
+_CAUTION = 20.0  # what a mixture e times as sharp must bring of log-loss, in all samples together
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
 Setting = float | Boosting | Growth | None
@@ -29,19 +32,31 @@ Candidate = tuple[str, Setting]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to fit and how to weigh it: `parts` are (name, setting, weight).
+    """What to fit and how to weigh it.
 
-    Names are those of the families that are tried: linear, net, forest, smooth and sharp (boosted
-    trees), and prior; after "local " a family that makes no use of an imported model.
+    Attributes
+    ----------
+    parts : tuple of (name, setting, weight)
+        Names are those of the families that are tried: linear, net, forest, smooth and sharp
+        (boosted trees), and prior; after "local " a family that makes no use of an imported model.
+    sharpness : float
+        See `mlcore.classifier.Classifier`.
     """
 
     parts: tuple[tuple[str, Setting, float], ...]
+    sharpness: float = 1.0
 
 
 class Trials:
-    """What candidates gave to the true classes of held-out samples, fold after fold."""
+    """What candidates gave to the true classes of held-out samples, fold after fold.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    n_classes : int
+    """
+
+    def __init__(self, n_classes: int) -> None:
+        self._n_classes = n_classes
         self._logs: dict[Candidate, list[Floats]] = {}
         self._weights: list[Floats] = []
         self._open: dict[str, list[Setting]] | None = None
@@ -120,16 +135,18 @@ class Trials:
         pseudo = np.full(len(names), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
         if has_prior and self._is_credible(best):
             pseudo[names.index("prior")] = _PRIOR_SAMPLES
-        shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
+        weights = np.concatenate(self._weights)
+        shares = _mixture(likelihoods, weights, pseudo)
         kept = shares >= _SMALLEST_WEIGHT
         shares = np.where(kept, shares, 0) / shares[kept].sum()
-        return Recipe(
-            tuple(
-                (name, best[name], float(share))
-                for name, share in zip(names, shares, strict=True)
-                if share
-            )
+        parts = tuple(
+            (name, best[name], float(share))
+            for name, share in zip(names, shares, strict=True)
+            if share
         )
+        # of more classes, what the true one got does not tell what each of the others did
+        is_pair = self._n_classes == 2
+        return Recipe(parts, _sharpness(likelihoods @ shares, weights) if is_pair else 1.0)
 
 
 def _without_rounds(setting: Setting) -> Setting:
@@ -153,3 +170,27 @@ def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
         shares = shares * (likelihoods.T @ (weights / (likelihoods @ shares))) + pseudo
         shares /= shares.sum()
     return shares
+
+
+def _sharpness(likelihood: Floats, weights: Floats) -> float:
+    """Return the power of a mixture's probabilities that suits held-out samples; 1 at least.
+
+    A mean of true probabilities is too cautious: Ranjan and Gneiting, "Combining probability
+    forecasts", Journal of the Royal Statistical Society B 72, 2010.
+
+    Parameters
+    ----------
+    likelihood : ndarray of shape (n_samples,)
+        What the mixture gave to the true one of two classes.
+    weights : ndarray of shape (n_samples,)
+    """
+    likelihood = np.clip(likelihood, SMALLEST, 1 - SMALLEST)
+    log, log_other = np.log(likelihood), np.log(1 - likelihood)
+
+    def loss(log_power: float) -> float:
+        power = np.exp(log_power)
+        lost = np.logaddexp(power * log, power * log_other) - power * log
+        return float(weights @ lost) + _CAUTION * log_power**2
+
+    found = minimize_scalar(loss, bounds=(0, np.log(MAX_SHARPNESS)), method="bounded")
+    return float(np.exp(found.x))

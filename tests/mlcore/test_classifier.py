@@ -151,7 +151,15 @@ def test_a_model_file_holds_no_training_rows(course, trained, blended):
         assert not any(row.astype(np.float64).tobytes() in content for row in course.X)
         assert not any(by_columns[:, i].tobytes() in content for i in range(12))
         facts, arrays = modelfile.read(classifier.to_bytes(), "moodle-classifier", FORMAT)
-        assert facts.keys() == {"kind", "format", "feature_names", "classes", "parts", "prior"}
+        assert facts.keys() == {
+            "kind",
+            "format",
+            "feature_names",
+            "classes",
+            "parts",
+            "prior",
+            "sharpness",
+        }
         assert not any(len(course.y) in array.shape for array in arrays.values())
 
 
@@ -205,6 +213,13 @@ FACTS = {
         lambda facts: facts.update(parts=[]),
         lambda facts: facts["parts"].pop(),
         lambda facts: facts["parts"][0].update(weight=0.26),
+    ],
+    "a sharpness out of range": [
+        lambda facts: facts.update(sharpness=0.99),
+        lambda facts: facts.update(sharpness=3.01),
+        lambda facts: facts.update(sharpness=float("nan")),
+        lambda facts: facts.update(sharpness="1"),
+        lambda facts: facts.update(sharpness=None),
     ],
     "an unknown part": [lambda facts: facts["parts"][0].update(kind="stones")],
     "too many parts": [

@@ -1,0 +1,78 @@
+"""Choosing what to blend, by what candidates give to held-out samples."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlcore.blend import BlendedClassifier
+from mlcore.classifier import Classifier
+from mlcore.trials import Trials
+from tests.mlcore.builders import BLEND, make_course
+
+
+def tried(*folds, n_classes=2):
+    """Return trials of folds, in each of which candidates give so much to each sample's class."""
+    trials = Trials(n_classes)
+    for fold in folds:
+        results = {
+            candidate: np.array(likelihood, dtype=float) for candidate, likelihood in fold.items()
+        }
+        trials.add(iter(results.items()), np.ones(len(next(iter(results.values())))))
+    return trials
+
+
+def shares(recipe):
+    return {name: weight for name, _, weight in recipe.parts}
+
+
+def test_the_best_setting_of_each_family_is_taken():
+    fold = {("linear", 1.0): [0.6] * 50, ("linear", 2.0): [0.8] * 50, ("net", 1.0): [0.7] * 50}
+    settings = {name: setting for name, setting, _ in tried(fold).recipe().parts}
+    assert settings == {"linear": 2.0, "net": 1.0}
+
+
+def test_what_is_more_likely_weighs_more():
+    weights = shares(tried({("linear", 1.0): [0.8] * 50, ("net", 1.0): [0.6] * 50}).recipe())
+    assert weights["linear"] > 0.8
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_a_family_is_judged_by_settings_that_other_folds_chose():
+    """Of settings that are lucky in one fold each, none is better than what is never lucky."""
+    lucky = [
+        {("sharp", i): [0.9 if i == fold else 0.4] * 40 for i in range(5)} for fold in range(5)
+    ]
+    trials = tried(*({**fold, ("linear", 1.0): [0.5] * 40} for fold in lucky))
+    assert shares(trials.recipe())["linear"] > 0.9
+
+
+def test_with_one_fold_its_own_choice_has_to_do():
+    weights = shares(tried({("sharp", 1): [0.9] * 50, ("sharp", 2): [0.4] * 50}).recipe())
+    assert weights == {"sharp": 1}
+
+
+@pytest.mark.parametrize(("right", "sharpness"), [(85, 2.05), (70, 1), (50, 1)])
+def test_a_mixture_that_is_too_cautious_is_sharpened_and_no_other(right, sharpness):
+    likelihood = [0.7] * (right * 20) + [0.3] * ((100 - right) * 20)
+    recipe = tried({("linear", 1.0): likelihood}).recipe()
+    assert recipe.sharpness == pytest.approx(sharpness, abs=0.2)
+
+
+def test_few_samples_hardly_sharpen():
+    recipe = tried({("linear", 1.0): [0.7] * 10}).recipe()
+    assert 1 < recipe.sharpness < 1.2
+
+
+def test_of_more_classes_nothing_is_sharpened():
+    assert tried({("linear", 1.0): [0.7] * 2_000}, n_classes=3).recipe().sharpness == 1
+
+
+def test_sharpened_probabilities_are_a_power_of_the_mean():
+    course = make_course(100)
+    model = BlendedClassifier(recipe=replace(BLEND, sharpness=1.5)).fit(course.X, course.y)
+    plain = replace(model.classifier_, sharpness=1.0).predict_proba(course.X)
+    expected = plain**1.5 / (plain**1.5).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(course.X), expected, rtol=1e-9, atol=2e-6)
+    again = Classifier.from_bytes(model.classifier_.to_bytes())
+    assert (again.predict_proba(course.X) == model.predict_proba(course.X)).all()
