@@ -147,6 +147,9 @@ backend's net in weighted F1; and its calibration error, from {CALIBRATED_FROM_R
   {MISSED}: worse by more than both.
 * For calibration {REACHED} is an error of {CALIBRATED} at most; in brackets what a perfectly
   calibrated model would show by chance on so few samples.
+* Weighted F1 rewards predicting a rare class also where it is less probable than not. Ours always
+  predicts the most probable class, as Moodle takes its probability along and ignores what is below
+  0.6.
 
 {verdicts_text(verdicts)}""",
         f"""## How it is measured
