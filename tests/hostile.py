@@ -16,7 +16,7 @@ import numpy as np
 from tests.mlcore.builders import npy, packed, unpacked, with_array, with_facts
 
 # a genuine export: a model that refines another, with all kinds of parts
-GENUINE = (Path(__file__).parent / "data" / "formats" / "classifier-2.npz").read_bytes()
+GENUINE = (Path(__file__).parent / "data" / "formats" / "classifier-3.npz").read_bytes()
 MEMBERS = unpacked(GENUINE)
 _FACTS = json.loads(MEMBERS["model.json"])
 # one array of each kind
@@ -404,11 +404,11 @@ DESCRIPTIONS = {
         damaged("its description is too long"),
     ),
     "a newer format": (
-        _facts(format=3),
-        "The model file has format 3, and this server knows formats up to 2:",
+        _facts(format=4),
+        "The model file has format 4, and this server knows formats up to 3:",
     ),
     "format 1e999": (
-        _text(MEMBERS["model.json"].replace(b'"format": 2', b'"format": 1e999')),
+        _text(MEMBERS["model.json"].replace(b'"format": 3', b'"format": 1e999')),
         damaged("no format"),
     ),
     "no classes": (_facts(classes=[]), damaged("no classes")),
