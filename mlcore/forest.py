@@ -22,6 +22,9 @@ Indices = NDArray[np.intp]
 Matrix = NDArray[np.float32]
 
 _LEVELS = 63  # of a feature at most: what a prediction computes grows with them
+# More samples or features would cost a tree more than they bring the forest.
+_MOST_SAMPLES = 1_500
+_MOST_FEATURES = 64  # among which a node chooses
 _LARGEST = np.finfo(np.float32).max
 
 
@@ -127,15 +130,17 @@ def grow(
     n_classes, n_trees : int
     growth : Growth
     """
+    share = min(growth.bagging, _MOST_SAMPLES / len(y))
+    max_features = min(growth.max_features, _MOST_FEATURES / len(levels.columns))
     # The squared error of the classes' shares is their Gini impurity, and a regression's fit has
     # less around it than a classification's.
     truth = (y[:, None] == np.arange(n_classes)).astype(np.float64)
     trees = []
     for number in range(n_trees):
         bag = np.random.default_rng(number).permutation(len(y))
-        bag = np.sort(bag[: math.ceil(growth.bagging * len(y))])
+        bag = np.sort(bag[: math.ceil(share * len(y))])
         tree = ExtraTreeRegressor(
-            max_features=growth.max_features,
+            max_features=max_features,
             min_weight_fraction_leaf=min(growth.min_weight / weights[bag].sum(), 0.5),
             random_state=number,
         )

@@ -111,6 +111,15 @@ def test_a_tree_of_a_bag_learns_from_so_many_samples():
         assert tree.tree_.n_node_samples[0] == 175
 
 
+def test_a_tree_never_costs_more_than_so_many_samples_and_features(monkeypatch):
+    course = COURSES[2]
+    monkeypatch.setattr("mlcore.forest._MOST_SAMPLES", 100)
+    monkeypatch.setattr("mlcore.forest._MOST_FEATURES", 3)
+    for tree in grown(course.X, course.y, growth=Growth(2.0, 1.0)).trees:
+        assert tree.tree_.n_node_samples[0] == 100
+        assert tree.max_features_ == 3
+
+
 def test_each_fold_s_trees_have_not_seen_what_it_tests():
     """The forest's part of the choice is fair, and its trees together have learned everything."""
     course = COURSES[2]
