@@ -26,11 +26,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from mlcore.boosting import BINNING, Boosting, flattened
-from mlcore.classifier import Classifier
+from mlcore.classifier import SMALLEST, Classifier
 from mlcore.forest import Grown, Growth, Levels, forest, grow
 from mlcore.net import fit_net
 from mlcore.parts import Dense, Part, Preparation, Prior, inputs, prior_scores, probabilities
-from mlcore.trials import SMALLEST, Candidate, Recipe, Setting, Trials
+from mlcore.trials import Candidate, Recipe, Setting, Trials
 
 # The solver stops early on purpose. Once and for all, since warnings.catch_warnings is not safe
 # where several threads fit at once.
@@ -366,7 +366,7 @@ class Task:
         _, name, boosting = max(trees, key=lambda part: part[0], default=first)
         # the weights say which samples count for stopping; those learned from are only looked at
         everything = Task(self.samples, np.arange(len(held)), held)
-        with threadpool_limits(1):
+        with _many_fits():
             scored = self._boosted_on(name, boosting, everything)
         return [
             (

@@ -26,7 +26,7 @@ _MAX_CELLS_PER_BYTE = 12  # a cell has 4 bytes
 _MAX_PRIORS = 8
 _MAX_PARTS = 10
 MAX_SHARPNESS = 3.0
-_SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
+SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Classifier:
         if np.isnan(mean).any():
             raise errors.DamagedModelFile(what="its numbers are too large")
         mean **= self.sharpness
-        mean = np.clip(mean / mean.sum(axis=1, keepdims=True), _SMALLEST, 1)
+        mean = np.clip(mean / mean.sum(axis=1, keepdims=True), SMALLEST, 1)
         return mean / mean.sum(axis=1, keepdims=True)
 
     def to_bytes(self) -> bytes:

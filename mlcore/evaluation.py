@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
-from mlcore.classifier import Classifier
+from mlcore.classifier import SMALLEST, Classifier
 from mlcore.curves import threshold_curves
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
@@ -24,7 +24,6 @@ Counts = NDArray[np.int64]
 
 TEST_SHARE = 0.2
 _BINS = 10  # of the calibration table
-_SMALLEST = 1e-6
 _HALVINGS = 3  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
 _SPARE = 0.5  # seconds for what has no clock of its own
@@ -345,7 +344,7 @@ def _measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measu
 
     tested = counts > 0
     y, weights = examples.y[tested], counts[tested]
-    p = np.clip(probabilities[tested], _SMALLEST, 1)
+    p = np.clip(probabilities[tested], SMALLEST, 1)
     classes = np.array(examples.classes)
     best = classes[p.argmax(axis=1)]
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -406,7 +405,7 @@ def _report(examples: Examples, predicted: Floats, held: Counts) -> dict[str, An
             "class": classes[majority],
             "accuracy": float(share[majority]),
             "f1_score": float(share[majority] * 2 * share[majority] / (1 + share[majority])),
-            "log_loss": float(-(share * np.log(np.clip(share, _SMALLEST, 1))).sum()),
+            "log_loss": float(-(share * np.log(np.clip(share, SMALLEST, 1))).sum()),
         },
     }
 

@@ -320,7 +320,7 @@ class Trees:
         threshold = _vector(arrays, "threshold", np.float32, n_nodes)
         missing = _vector(arrays, "missing", np.int8, n_nodes)
         here = np.arange(n_nodes)
-        _require(cls is Forest or len(roots) % n_scores == 0, "a tree too few")
+        value = cls._values(arrays, n_nodes, n_scores, len(roots))
         _require(len(roots) <= _MAX_TREES * n_scores, "too many trees")
         _require(((roots >= 0) & (roots < n_nodes)).all(), "a root out of range")
         _require(((feature >= 0) & (feature < n_features)).all(), "a feature out of range")
@@ -342,13 +342,14 @@ class Trees:
             right,
             threshold,
             missing,
-            cls._values(arrays, n_nodes, n_scores),
+            value,
             n_scores,
             from_prior,
         )
 
     @staticmethod
-    def _values(arrays: Arrays, n_nodes: int, n_scores: int) -> NDArray[np.float64]:
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int, n_trees: int) -> NDArray[np.float64]:
+        _require(n_trees % n_scores == 0, "a tree too few")
         return _vector(arrays, "value", np.float64, n_nodes)
 
 
@@ -380,7 +381,7 @@ class Forest(Trees):
         return np.zeros(len(self.roots), dtype=np.intp)
 
     @staticmethod
-    def _values(arrays: Arrays, n_nodes: int, n_scores: int) -> NDArray[np.float64]:
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int, n_trees: int) -> NDArray[np.float64]:
         values = _matrix(arrays, "value", np.float64, (n_nodes, n_scores))
         _require(((values >= 0) & (values <= 1)).all(), "a probability out of range")
         return values

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from mlcore.boosting import Boosting
-from mlcore.classifier import MAX_SHARPNESS
+from mlcore.classifier import MAX_SHARPNESS, SMALLEST
 from mlcore.forest import Growth
 
 Floats = NDArray[np.float64]
 
 _SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
-SMALLEST = 1e-6  # as probabilities of the classifier
 # Held-out samples that a part is worth before it is tried. An imported model is worth more than
 # what was learned here, as long as it may be as good.
 _EQUAL_SAMPLES = 1.0
@@ -83,7 +82,7 @@ class Trials:
         """Leave open what is in the blend so far, and settings that may well be better."""
         if sum(map(np.sum, self._weights)) < _ENOUGH_TO_DROP:
             return
-        in_blend = {name for name, _, _ in self.recipe().parts}
+        in_blend = {name for name, _, _ in self._blend()[0]}
         best = self._best()
         self._open = {}
         for name, setting in self._logs:
@@ -128,6 +127,13 @@ class Trials:
 
     def recipe(self) -> Recipe:
         """Return the mixture of each family's best that makes held-out samples most likely."""
+        parts, likelihood = self._blend()
+        if self._n_classes > 2:  # what the true one got does not tell what each of the others did
+            return Recipe(parts)
+        return Recipe(parts, _sharpness(likelihood, np.concatenate(self._weights)))
+
+    def _blend(self) -> tuple[tuple[tuple[str, Setting, float], ...], Floats]:
+        """Return the parts of that mixture, and what it gives to the true classes."""
         best = self._best()
         names = list(best)
         likelihoods = np.exp(np.stack([self._judged(name) for name in names], axis=1))
@@ -135,8 +141,7 @@ class Trials:
         pseudo = np.full(len(names), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
         if has_prior and self._is_credible(best):
             pseudo[names.index("prior")] = _PRIOR_SAMPLES
-        weights = np.concatenate(self._weights)
-        shares = _mixture(likelihoods, weights, pseudo)
+        shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
         kept = shares >= _SMALLEST_WEIGHT
         shares = np.where(kept, shares, 0) / shares[kept].sum()
         parts = tuple(
@@ -144,9 +149,7 @@ class Trials:
             for name, share in zip(names, shares, strict=True)
             if share
         )
-        # of more classes, what the true one got does not tell what each of the others did
-        is_pair = self._n_classes == 2
-        return Recipe(parts, _sharpness(likelihoods @ shares, weights) if is_pair else 1.0)
+        return parts, likelihoods @ shares
 
 
 def _without_rounds(setting: Setting) -> Setting:
