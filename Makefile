@@ -21,7 +21,7 @@ serve: setup ## Serve a Moodle, and print what to type into its settings (HOST=.
 	@$(run) infra serve $(host) $(if $(PORT),--port $(PORT))
 
 serve-lambda: setup ## Serve the package for AWS Lambda behind AWS's limits (ARGS=--help)
-	@$(run) infra.gateway $(host) $(if $(PORT),--port $(PORT)) $(ARGS)
+	@$(run) infra.local.gateway $(host) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 package: setup ## Build the package for AWS Lambda, check it and say how large it is (ARCH=arm64)
 	@$(run) infra.package $(if $(ARCH),--architecture $(ARCH))
@@ -51,16 +51,16 @@ format: setup ## Format the code, and fix what can be fixed by itself
 	$(run) ruff format
 
 load: setup ## Put a server under load, for a minute (ARGS="--seconds 60 --clients 16")
-	@$(run) infra.load $(ARGS)
+	@$(run) infra.lab.load $(ARGS)
 
 bench: setup ## Measure speed and memory against their goals (ARGS=--help lists the choices)
-	@$(run) infra.bench $(ARGS)
+	@$(run) infra.lab.bench $(ARGS)
 
 bench-quality: setup ## Measure the quality of learning, for hours at first (ARGS="--help")
-	@$(run) infra.quality $(ARGS)
+	@$(run) infra.lab.quality $(ARGS)
 
 fuzz: setup ## Feed 120,000 hostile inputs to all that reads what comes in (ARGS=--help)
-	@$(run) infra.fuzz $(ARGS)
+	@$(run) infra.lab.fuzz $(ARGS)
 
 lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the newest releases)
 	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from handler import users
 from handler.app import create_app
+from handler.auth import users
 from handler.errors import BodyTooLarge, SettingsError
 from handler.settings import Settings
 

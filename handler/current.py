@@ -6,10 +6,10 @@ from typing import cast
 
 from flask import current_app
 
-from handler.activity import Activities
-from handler.evaluations import Evaluations
-from handler.models import Models
-from handler.overview import Overviews
+from handler.models.activity import Activities
+from handler.models.evaluations import Evaluations
+from handler.models.models import Models
+from handler.models.overview import Overviews
 from handler.settings import Settings
 
 

@@ -18,7 +18,7 @@ from flask import Flask, Response, g, request
 from handler import answers, current, fields
 from handler.deadline import deadline
 from handler.logs import note, stage
-from handler.modelid import ModelId
+from handler.models.model_id import ModelId
 from handler.report import EMPTY_LOG, Context, evaluation_log
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled

@@ -11,7 +11,7 @@ from werkzeug.formparser import FormDataParser
 
 from handler import errors
 from handler.logs import note
-from handler.modelid import ModelId
+from handler.models.model_id import ModelId
 
 MAX_PARTS = 50
 MAX_ITERATIONS = 1_000

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler import users
+from handler.auth import users
+from handler.auth.users import Users
 from handler.errors import SettingsError
-from handler.users import Users
 
 BUCKET = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"
 PREFIX = "MOODLE_MLBACKEND_PYTHON_S3_PREFIX"

@@ -12,11 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.__main__ import add_address
 from handler.errors import SettingsError
-from infra import demo, down, policies, serve, server, smoke, status, up, users
-from infra.account import Account, explained, sign_in
-from infra.errors import CommandFailed
-from infra.template import BUDGET_USD
-from infra.tools import Tools
+from infra.aws import down, policies, smoke, status, up, users
+from infra.aws.account import Account, explained, sign_in
+from infra.aws.errors import CommandFailed
+from infra.aws.template import BUDGET_USD
+from infra.aws.tools import Tools
+from infra.local import demo, serve, server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,12 +10,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-LOCKS = tuple(
-    Path(__file__).parents[1] / name for name in ("requirements.txt", "requirements-dev.txt")
-)
+from infra import ROOT
+
+LOCKS = tuple(ROOT / name for name in ("requirements.txt", "requirements-dev.txt"))
 
 _SECONDS = 5  # in which the service must answer
 

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response
 from jinja2 import StrictUndefined
 
-from handler.signin import PAGES
+from handler.auth.signin import PAGES
 
 # method, address, function in handler.pages.views
 _VIEWS = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from handler import errors, names
-from handler.evaluations import KeptEvaluation
-from handler.manifest import Run
-from handler.modelid import ModelId
-from handler.overview import Overview, Part
-from handler.pages import words
-from handler.pages.words import Moment, Result
+from handler import errors
+from handler.models.evaluations import KeptEvaluation
+from handler.models.manifest import Run
+from handler.models.model_id import ModelId
+from handler.models.overview import Overview, Part
+from handler.pages import filters
+from handler.pages.filters import Moment, Result
+from handler.report import labels
 
 # What values of wrong kinds lead to, in a file that somebody changed.
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError)
@@ -33,13 +34,13 @@ class Snapshot:
         """Describe a run; its trainings the newest first."""
         return cls(
             name=run.name,
-            changed=words.changed(run),
-            rows=words.rows(run),
+            changed=filters.changed(run),
+            rows=filters.rows(run),
             imported=run.imported,
             sampled=run.sampled,
-            time_splitting=names.readable(run.time_splitting),
+            time_splitting=labels.readable(run.time_splitting),
             history=[
-                (words.moment(training.at), int(training.samples))
+                (filters.moment(training.at), int(training.samples))
                 for training in reversed(run.trainings)
             ],
         )
@@ -70,9 +71,9 @@ class Evaluation:
         return cls(
             dirhash=model.dirhash,
             runid=kept.runid,
-            at=words.moment(kept.runid / 1000),
-            time_splitting=names.readable(kept.time_splitting),
-            result=words.result(kept.answer),
+            at=filters.moment(kept.runid / 1000),
+            time_splitting=labels.readable(kept.time_splitting),
+            result=filters.result(kept.answer),
         )
 
 
@@ -124,7 +125,7 @@ def described(overview: Overview) -> Described:
     except _DAMAGED:
         return Described(
             uniqueid=overview.uniqueid,
-            title=words.name("", overview.uniqueid),
+            title=filters.name("", overview.uniqueid),
             problems=[errors.ModelIncomplete.sentence],
             states=[],
             evaluations=[],
@@ -138,15 +139,15 @@ def _described(overview: Overview) -> Described:
     activity = overview.activity
     return Described(
         uniqueid=overview.uniqueid,
-        title=words.name(next(filter(None, targets), ""), overview.uniqueid),
+        title=filters.name(next(filter(None, targets), ""), overview.uniqueid),
         problems=overview.problems,
         states=[_state(part) for part in trained],
         evaluations=[Evaluation.of(model, kept) for model, kept in evaluations],
         predictions=int(activity.predictions),
         predicted_rows=int(activity.samples),
-        predicted=words.moment(activity.predicted) if activity.predictions else None,
+        predicted=filters.moment(activity.predicted) if activity.predictions else None,
         sites=[
-            UsedBy(address, site.version, float(site.seen), words.moment(site.seen))
+            UsedBy(address, site.version, float(site.seen), filters.moment(site.seen))
             for address, site in activity.sites.items()
         ],
     )

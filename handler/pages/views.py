@@ -13,12 +13,13 @@ from urllib.parse import urlencode
 
 from flask import Response, g, render_template, request
 
-from handler import current, errors, fields, moodle_settings, session, signin
+from handler import current, errors, fields, moodle_settings
+from handler.auth import sessions, signin
 from handler.deadline import time_limit
 from handler.endpoints import MAX_RUNID
 from handler.logs import note
-from handler.modelid import ModelId
-from handler.pages import words
+from handler.models.model_id import ModelId
+from handler.pages import filters
 from handler.pages.described import Described, State, UsedBy, described
 from handler.version import SOFTWARE, version_for
 from mlcore.examples import MAX_EXAMPLES
@@ -91,13 +92,13 @@ def style() -> Response:
 def ask_delete() -> str:
     """Ask before a model is deleted."""
     found = _model()
-    token = session.confirmation("delete", uniqueid=found.uniqueid)
+    token = sessions.confirmation("delete", uniqueid=found.uniqueid)
     return _page("delete.html", model=found, confirmation=token)
 
 
 def delete() -> Response:
     """Delete all that is kept of a model."""
-    of = ModelId.of(g.user, session.confirmed("delete")["uniqueid"], "")
+    of = ModelId.of(g.user, sessions.confirmed("delete")["uniqueid"], "")
     note(model=of.unique_folder)
     current.models().delete(of)
     return _go(done="deleted")
@@ -107,7 +108,7 @@ def ask_roll_back() -> str:
     """Ask before a model goes back to the run before."""
     found = _model()
     state = _state(found, _asked("dirhash"))
-    token = session.confirmation(
+    token = sessions.confirmation(
         "rollback", uniqueid=found.uniqueid, dirhash=state.dirhash, run=state.current.name
     )
     return _page("rollback.html", model=found, state=state, confirmation=token)
@@ -115,7 +116,7 @@ def ask_roll_back() -> str:
 
 def roll_back() -> Response:
     """Go back to the run before the one that was shown."""
-    facts = session.confirmed("rollback")
+    facts = sessions.confirmed("rollback")
     of = ModelId.of(g.user, facts["uniqueid"], facts["dirhash"])
     note(model=of.folder)
     current.models().roll_back(of, facts["run"])
@@ -131,7 +132,7 @@ def sign_in() -> Response:
     user = request.form.get("username", "")
     signin.check(user, request.form.get("password", ""), errors.WrongSignIn)
     answer = _go()
-    session.begin(answer, user)
+    sessions.begin(answer, user)
     return answer
 
 
@@ -143,7 +144,7 @@ def signed_in() -> Response:
 def sign_out() -> Response:
     """Sign a browser out."""
     answer = _go()
-    session.end(answer)
+    sessions.end(answer)
     return answer
 
 
@@ -175,7 +176,7 @@ def _page(template: str, **facts: Any) -> str:
         user=g.get("user"),
         by_form="Authorization" not in request.headers,
         done=_DONE.get(request.args.get("done", "")),
-        counted=words.counted,
+        counted=filters.counted,
         query=lambda **fields: urlencode(fields),
         version=SOFTWARE,
         stands_in_for=current.settings().version or version_for(""),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from handler.report.page import Context, page
-from handler.report.words import stands_out
+from handler.report.sentences import stands_out
 from mlcore import Evaluation
 
 __all__ = ["EMPTY_LOG", "Context", "evaluation_log"]

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handler import names
-from handler.report import words
+from handler.report import labels, sentences
 from handler.report.drawing import SIZE, Panel, render
 from mlcore import Evaluation
 
@@ -87,13 +86,13 @@ def of_evaluation(answer: dict[str, Any], evaluation: Evaluation, target: str) -
 
 def confusion_matrix(evaluation: Evaluation, target: str) -> Chart:
     """Show what became of each class."""
-    labels, matrix = _grouped(evaluation.report, target)
+    captions, matrix = _grouped(evaluation.report, target)
     totals = [sum(row) for row in matrix]
     shares = [
         [count / total if total else 0 for count in row]
         for row, total in zip(matrix, totals, strict=True)
     ]
-    n = len(labels)
+    n = len(captions)
 
     def draw(panel: Panel) -> None:
         panel.axes.set_xlim(0, n)
@@ -103,30 +102,30 @@ def confusion_matrix(evaluation: Evaluation, target: str) -> Chart:
                 panel.cell(k, i, shares[i][k])
                 number = f"{100 * shares[i][k]:.0f}" if totals[i] else "–"
                 panel.text(k + 0.5, i + 0.5, number, ha="center", va="center", bold=i == k)
-            panel.text(0, i + 0.5, _cut(labels[i], 14), ha="right", va="center", dx=-6)
-            head = labels[i] if n <= _MOST_CURVES else labels[i].removeprefix("class ")
+            panel.text(0, i + 0.5, _cut(captions[i], 14), ha="right", va="center", dx=-6)
+            head = captions[i] if n <= _MOST_CURVES else captions[i].removeprefix("class ")
             panel.text(i + 0.5, 0, _cut(head, 44 // n), ha="center", va="bottom", dy=5)
         panel.text(n / 2, 0, "predicted as", "muted", ha="center", va="bottom", dy=20)
         panel.text(0, 0, "really", "muted", ha="right", va="bottom", dx=-6, dy=20)
 
     told = [
-        f"Of 100 {labels[i]}: "
-        + ", ".join(f"{100 * shares[i][k]:.0f} {labels[k]}" for k in range(n))
+        f"Of 100 {captions[i]}: "
+        + ", ".join(f"{100 * shares[i][k]:.0f} {captions[k]}" for k in range(n))
         for i in range(n)
         if totals[i]
     ]
     return Chart(
         file="confusion-matrix",
-        title=words.hardest(evaluation, target)[0].removesuffix("."),
+        title=sentences.hardest(evaluation, target)[0].removesuffix("."),
         reading="Each row is 100 of those who really were so; the numbers say as what they were "
         "predicted. What lies on the diagonal (bold) is right.",
         alternative="Rows of what really was and as what it was predicted. "
         + "; ".join(told)
         + ".",
-        columns=("really", *(f"predicted as {label}" for label in labels)),
+        columns=("really", *(f"predicted as {label}" for label in captions)),
         rows=[
             [label, *(str(count) for count in row)]
-            for label, row in zip(labels, matrix, strict=True)
+            for label, row in zip(captions, matrix, strict=True)
         ],
         draw=draw,
         height=max(130, 30 * n),
@@ -194,7 +193,7 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
     tables = tables[1:] if len(tables) == 2 else tables
     sizes = {entry["class"]: entry["samples"] for entry in evaluation.report["classes"]}
     shown, rest = _largest(tables, [sizes[table["class"]] for table in tables], target)
-    labels = [names.short_label(target, table["class"]) for table in shown]
+    captions = [labels.short_label(target, table["class"]) for table in shown]
 
     def draw(panel: Panel) -> None:
         panel.scale((0, 1), (0, 1), _PERCENT, _PERCENT)
@@ -208,17 +207,17 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
                 size = 4 + 5 * (b["samples"] / most) ** 0.5
                 panel.line([b["predicted"]], [b["observed"]], colour, marker="o", markersize=size)
         panel.names("predicted probability", "came true")
-        _legend(panel, labels)
+        _legend(panel, captions)
 
     rows = [
         [label, f"{100 * b['predicted']:.1f} %", f"{100 * b['observed']:.1f} %", str(b["samples"])]
-        for label, table in zip(labels, shown, strict=True)
+        for label, table in zip(captions, shown, strict=True)
         for b in table["bins"]
     ]
     told = "; ".join(f"{row[0]}: predicted {row[1]}, came true {row[2]}" for row in rows)
     return Chart(
         file="calibration",
-        title=words.calibration(evaluation).removesuffix("."),
+        title=sentences.calibration(evaluation).removesuffix("."),
         reading="Of all it gave a probability of, say, 70 %, 70 of 100 should come true: then a "
         f"dot lies on the dotted line. Below it, too much was promised. Small dots are of few "
         f"tests.{rest}",
@@ -226,7 +225,7 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
         columns=("class", "predicted", "came true", "tests"),
         rows=rows,
         draw=draw,
-        margins=_named(labels),
+        margins=_named(captions),
     )
 
 
@@ -240,11 +239,11 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
         return None
     sizes = {entry["class"]: entry["samples"] for entry in evaluation.report["classes"]}
     shown, rest = _largest(curves, [sizes[curve["class"]] for curve in curves], target)
-    labels = [names.short_label(target, curve["class"]) for curve in shown]
+    captions = [labels.short_label(target, curve["class"]) for curve in shown]
     auc = evaluation.mean("auc")
     title = "How well each class is told from the others"
     if auc is not None:
-        title = f"{words.ranking(auc)} (AUC {auc:.2f})"
+        title = f"{sentences.ranking(auc)} (AUC {auc:.2f})"
 
     def draw(panel: Panel) -> None:
         panel.scale((0, 1), (0, 1), _PERCENT, _PERCENT)
@@ -252,11 +251,11 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
         for curve, (colour, style) in zip(shown, _CURVES, strict=False):
             panel.line(*_columns(curve["points"]), colour, linestyle=style)
         panel.names("false alarms among the others", "found")
-        _legend(panel, labels)
+        _legend(panel, captions)
 
     rows = [
         [label, f"{100 * share:.0f} %", f"{100 * _at(curve['points'], share):.1f} %"]
-        for label, curve in zip(labels, shown, strict=True)
+        for label, curve in zip(captions, shown, strict=True)
         for share in (0.05, 0.1, 0.2, 0.3, 0.5)
     ]
     told = "; ".join(f"{row[0]}: with {row[1]} false alarms {row[2]} are found" for row in rows)
@@ -270,7 +269,7 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
         columns=("class", "false alarms", "found"),
         rows=rows,
         draw=draw,
-        margins=_named(labels),
+        margins=_named(captions),
     )
 
 
@@ -280,12 +279,12 @@ def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
     if not curves:
         return None
     shown, rest = _largest(curves, [curve["share"] for curve in curves], target)
-    labels = [names.short_label(target, curve["class"]) for curve in shown]
+    captions = [labels.short_label(target, curve["class"]) for curve in shown]
     title = "How many warnings are right, class by class"
     if len(curves) == 1:
         (curve,) = curves
-        right = words.of_100(_precision(curve["points"], 0.8)).removesuffix(" of 100")
-        title = f"To find 80 of 100 {names.members(target, curve['class'])}, "
+        right = sentences.of_100(_precision(curve["points"], 0.8)).removesuffix(" of 100")
+        title = f"To find 80 of 100 {labels.members(target, curve['class'])}, "
         title += f"{right} of 100 warnings would be right"
 
     def draw(panel: Panel) -> None:
@@ -294,11 +293,11 @@ def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
             panel.line([0, 1], [curve["share"]] * 2, "muted", linewidth=1, linestyle=":")
             panel.line(*_columns(curve["points"]), colour, linestyle=style)
         panel.names("found", "warnings that are right")
-        _legend(panel, labels)
+        _legend(panel, captions)
 
     rows = [
         [label, f"{100 * share:.0f} %", f"{100 * _precision(curve['points'], share):.1f} %"]
-        for label, curve in zip(labels, shown, strict=True)
+        for label, curve in zip(captions, shown, strict=True)
         for share in (0.2, 0.4, 0.6, 0.8, 1.0)
     ]
     told = "; ".join(f"{row[0]}: to find {row[1]}, {row[2]} of warnings are right" for row in rows)
@@ -311,7 +310,7 @@ def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
         columns=("class", "found", "warnings that are right"),
         rows=rows,
         draw=draw,
-        margins=_named(labels),
+        margins=_named(captions),
     )
 
 
@@ -343,7 +342,7 @@ def learning_curve(evaluation: Evaluation) -> Chart | None:
 
     return Chart(
         file="learning-curve",
-        title=words.more_data(evaluation).removesuffix("."),
+        title=sentences.more_data(evaluation).removesuffix("."),
         reading="The error on new samples, after learning from so many. Where the line still falls "
         "at its end, more data would help. The grey bars show how much chance does.",
         alternative="Learning curve. "
@@ -374,13 +373,13 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
     if not entries:
         return None
     classes = [entry["class"] for entry in report["classes"]]
-    labels = [names.readable(entry["indicator"]) for entry in entries]
+    captions = [labels.readable(entry["indicator"]) for entry in entries]
     n = len(entries)
     most = max(max(entry["importance"] for entry in entries), 1e-9)
-    standing = [words.stands_out(entry) for entry in entries]
+    standing = [sentences.stands_out(entry) for entry in entries]
     title = "No indicator stands out from chance"
     if standing[0]:
-        title = f"It relies most on “{labels[0]}”"
+        title = f"It relies most on “{captions[0]}”"
 
     def draw(panel: Panel) -> None:
         panel.axes.set_xlim(0, 1)
@@ -389,7 +388,7 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
             panel.text(
                 0,
                 i + 0.42,
-                _cut(labels[i], _LABEL),
+                _cut(captions[i], _LABEL),
                 "ink" if standing[i] else "muted",
                 ha="left",
                 va="baseline",
@@ -402,7 +401,7 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
 
     sign = " →: what a higher value makes more likely."
     if len(classes) == 2:
-        label = names.short_label(target, classes[1])
+        label = labels.short_label(target, classes[1])
         sign = f" ↑: a higher value makes “{label}” more likely; ↓: less likely."
     return Chart(
         file="indicators",
@@ -411,9 +410,9 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
         f"are mixed up. Grey bars are no more than chance.{sign}",
         alternative="Indicators, the most important first: "
         + "; ".join(
-            f"{label} ({words.direction(entry, target, classes)}"
+            f"{label} ({sentences.direction(entry, target, classes)}"
             f"{'' if stands else ', no more than chance'})"
-            for label, entry, stands in zip(labels, entries, standing, strict=True)
+            for label, entry, stands in zip(captions, entries, standing, strict=True)
         )
         + ".",
         columns=("indicator", "importance", "± by chance", "direction"),
@@ -426,13 +425,13 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
                     filter(
                         None,
                         (
-                            words.direction(entry, target, classes),
-                            words.without_value(entry, target, classes),
+                            sentences.direction(entry, target, classes),
+                            sentences.without_value(entry, target, classes),
                         ),
                     )
                 ),
             ]
-            for label, entry in zip(labels, entries, strict=True)
+            for label, entry in zip(captions, entries, strict=True)
         ],
         draw=draw,
         height=_ROW * n,
@@ -446,7 +445,7 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
     shown, rest = ordered, ordered[:0]
     if len(ordered) > _MOST_CLASSES:
         shown, rest = ordered[: _MOST_CLASSES - 1], ordered[_MOST_CLASSES - 1 :]
-    bars = [(names.short_label(target, entry["class"]), entry["samples"]) for entry in shown]
+    bars = [(labels.short_label(target, entry["class"]), entry["samples"]) for entry in shown]
     if rest:
         bars.append((f"{len(rest)} others", sum(entry["samples"] for entry in rest)))
     total = report["samples"]
@@ -469,8 +468,8 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
             panel.bar(0, i + 0.54, max(count / longest, 0.003), 0.22, "blue")
 
     least = min(report["classes"], key=lambda entry: entry["samples"])
-    title = f"{words.of_100(least['samples'] / total)} samples are "
-    title += f"“{names.short_label(target, least['class'])}”"
+    title = f"{sentences.of_100(least['samples'] / total)} samples are "
+    title += f"“{labels.short_label(target, least['class'])}”"
     return Chart(
         file="class-balance",
         title=title[0].upper() + title[1:],
@@ -481,7 +480,7 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
         + ".",
         columns=("class", "samples"),
         rows=[
-            [names.short_label(target, entry["class"]), f"{entry['samples']:,}"]
+            [labels.short_label(target, entry["class"]), f"{entry['samples']:,}"]
             for entry in report["classes"]
         ],
         draw=draw,
@@ -494,16 +493,16 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
 
 
 def _grouped(report: dict[str, Any], target: str) -> tuple[list[str], list[list[int]]]:
-    """Return the labels and the confusion matrix of the largest classes, all others as one."""
+    """Return the captions and the confusion matrix of the largest classes, all others as one."""
     classes, matrix = report["classes"], report["confusion_matrix"]
-    labels = [names.short_label(target, entry["class"]) for entry in classes]
+    captions = [labels.short_label(target, entry["class"]) for entry in classes]
     if len(classes) <= _MOST_CLASSES:
-        return labels, matrix
+        return captions, matrix
     by_size = sorted(range(len(classes)), key=lambda i: -classes[i]["samples"])
     kept = sorted(by_size[: _MOST_CLASSES - 1])
     others = sorted(by_size[_MOST_CLASSES - 1 :])
     groups = [*([i] for i in kept), others]
-    return [*(labels[i] for i in kept), "others"], [
+    return [*(captions[i] for i in kept), "others"], [
         [sum(matrix[i][k] for i in rows for k in columns) for columns in groups] for rows in groups
     ]
 
@@ -514,25 +513,25 @@ def _largest(
     """Return the curves of the most frequent classes, and a sentence about the rest."""
     order = sorted(range(len(curves)), key=lambda i: -sizes[i])
     shown = [curves[i] for i in sorted(order[:_MOST_CURVES])]
-    rest = [names.short_label(target, curves[i]["class"]) for i in sorted(order[_MOST_CURVES:])]
+    rest = [labels.short_label(target, curves[i]["class"]) for i in sorted(order[_MOST_CURVES:])]
     if not rest:
         return shown, ""
     named = ", ".join(rest[:5]) + (f" and {len(rest) - 5} more" if len(rest) > 5 else "")
     return shown, f" Only the {_MOST_CURVES} most frequent classes are drawn; not {named}."
 
 
-def _named(labels: list[str]) -> tuple[float, float, float, float]:
+def _named(captions: list[str]) -> tuple[float, float, float, float]:
     """Return the margins of a chart whose lines are named above it; a single one needs no name."""
     left, right, below, above = _SQUARE
-    return left, right, below, above + (_LINE * len(labels) if len(labels) > 1 else 0)
+    return left, right, below, above + (_LINE * len(captions) if len(captions) > 1 else 0)
 
 
-def _legend(panel: Panel, labels: list[str]) -> None:
-    if len(labels) < 2:
+def _legend(panel: Panel, captions: list[str]) -> None:
+    if len(captions) < 2:
         return
-    for i, (label, (colour, style)) in enumerate(zip(labels, _CURVES, strict=False)):
+    for i, (label, (colour, style)) in enumerate(zip(captions, _CURVES, strict=False)):
         sign = {"-": "––", "--": "- -", "-.": "–·", ":": "···"}[style]
-        dy = 26 + _LINE * (len(labels) - 1 - i)
+        dy = 26 + _LINE * (len(captions) - 1 - i)
         panel.text(0, 1, f"{sign}  {_cut(label, 40)}", colour, dx=4, dy=dy, ha="left", va="bottom")
 
 
@@ -555,11 +554,11 @@ def _precision(points: list[list[float]], recall: float) -> float:
 def _arrow(indicator: dict[str, Any], classes: list[int], target: str) -> str:
     """Return a sign of what a higher value speaks for."""
     changes = indicator["direction"]
-    if changes is None or not words.stands_out(indicator):
+    if changes is None or not sentences.stands_out(indicator):
         return ""
     if len(classes) == 2:
         return "↑" if changes[1] > 0 else "↓"
-    return f"→ {names.short_label(target, classes[changes.index(max(changes))])}"
+    return f"→ {labels.short_label(target, classes[changes.index(max(changes))])}"
 
 
 def _cut(text: str, length: int) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from handler import answers, names
-from handler.report import words
+from handler import answers
+from handler.report import labels, sentences
 from handler.version import SOFTWARE
 from mlcore import Evaluation
 
@@ -66,11 +66,11 @@ def page(
         With their SVG.
     """
     target = context.target
-    title = names.readable(target) if "\\" in target else "A model of Moodle's analytics"
+    title = labels.readable(target) if "\\" in target else "A model of Moodle's analytics"
     filled = {
         "title": title,
         "context": context,
-        "time_splitting": names.readable(context.time_splitting),
+        "time_splitting": labels.readable(context.time_splitting),
         "answer": answer,
         "charts": charts,
     }
@@ -79,7 +79,7 @@ def page(
     else:
         report = evaluation.report
         filled |= {
-            "verdict": words.verdict(answer, evaluation, target),
+            "verdict": sentences.verdict(answer, evaluation, target),
             "questions": _questions(evaluation, context),
             "measures": _measures(answer, evaluation, target),
             "facts": _facts(evaluation),
@@ -105,25 +105,25 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def _not_evaluated(answer: dict[str, Any]) -> words.Verdict:
+def _not_evaluated(answer: dict[str, Any]) -> sentences.Verdict:
     what_to_do = (
         "Train the model first (Analytics models > Actions), then evaluate it."
         if answer["status"] == answers.NO_MODEL
         else "Evaluate again when more courses have ended."
     )
     reason = " ".join(sentence.rstrip(".") + "." for sentence in answer["info"])
-    return words.Verdict("bad", "This model could not be evaluated", f"{reason} {what_to_do}")
+    return sentences.Verdict("bad", "This model could not be evaluated", f"{reason} {what_to_do}")
 
 
 def _questions(evaluation: Evaluation, context: Context) -> list[tuple[str, list[str]]]:
     """Return what an admin asks, with answers."""
     target = context.target
-    probabilities = [words.calibration(evaluation), words.used(evaluation)]
+    probabilities = [sentences.calibration(evaluation), sentences.used(evaluation)]
     return [
-        ("How often is it right?", [words.right(evaluation, target)]),
-        ("What does it miss?", words.hardest(evaluation, target)),
+        ("How often is it right?", [sentences.right(evaluation, target)]),
+        ("What does it miss?", sentences.hardest(evaluation, target)),
         ("Can its probabilities be trusted?", [s for s in probabilities if s]),
-        ("Would more data help?", [words.more_data(evaluation)]),
+        ("Would more data help?", [sentences.more_data(evaluation)]),
     ]
 
 
@@ -132,7 +132,7 @@ def _measures(
 ) -> list[tuple[str, str, str]]:
     """Return the name of each measure, its value and what it means."""
     baseline = evaluation.report["baseline"]
-    guess = f"Always guessing “{names.short_label(target, baseline['class'])}”"
+    guess = f"Always guessing “{labels.short_label(target, baseline['class'])}”"
     n = len(evaluation.report["classes"])
     log_loss, brier_score = evaluation.mean("log_loss"), evaluation.mean("brier_score")
     found = [
@@ -186,7 +186,7 @@ def _measures(
     ]
     if "auc" in answer:
         lower, higher = (
-            names.short_label(target, entry["class"]) for entry in evaluation.report["classes"]
+            labels.short_label(target, entry["class"]) for entry in evaluation.report["classes"]
         )
         meaning = (
             f"Take one sample of “{higher}” and one of “{lower}”: how often the first gets the "
@@ -240,9 +240,9 @@ def _glossary(indicators: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return the words in the names of the most important indicators that need explaining."""
     entries: dict[str, str] = {}
     for indicator in indicators:
-        meaning = names.explained(indicator["indicator"])
+        meaning = labels.explained(indicator["indicator"])
         if meaning:
-            kind = names.kind(indicator["indicator"])
+            kind = labels.kind(indicator["indicator"])
             entries.setdefault(kind[0].upper() + kind[1:], meaning)
         if f"{indicator['indicator']}/mean" in indicator["features"]:
             entries["…/mean"] = (

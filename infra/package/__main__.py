@@ -16,10 +16,11 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra import ROOT
+from infra.aws.resources import STAGE
+from infra.lab.course import Course
 from infra.package import PackageError
-from infra.package.build import ARCHITECTURES, PROJECT, Folders, find_python
-
-_STAGE = "production"
+from infra.package.build import ARCHITECTURES, Folders, find_python
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PackageError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"The package is {package.relative_to(PROJECT)}.")
+    print(f"The package is {package.relative_to(ROOT)}.")
     return 0
 
 
@@ -52,13 +53,13 @@ def make(architecture: str) -> Path:
     package = Folders(architecture).zip
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "zappa_settings.json"
-        stages = json.loads((PROJECT / "zappa_settings.json").read_text())
-        stages[_STAGE]["architecture"] = architecture
+        stages = json.loads((ROOT / "zappa_settings.json").read_text())
+        stages[STAGE]["architecture"] = architecture
         settings.write_text(json.dumps(stages))
         zappa = Path(sys.executable).with_name("zappa")
         done = subprocess.run(
-            [zappa, "package", _STAGE, "--settings_file", settings, "--output", package],
-            cwd=PROJECT,
+            [zappa, "package", STAGE, "--settings_file", settings, "--output", package],
+            cwd=ROOT,
         )
     if done.returncode or not package.exists():
         raise PackageError("There is no package: see above.")
@@ -85,8 +86,13 @@ def try_out(package: Path, architecture: str) -> None:
     print("package: trying it out", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(package).extractall(folder)
+        course = Course(noise=0.3, seed=4)
+        datasets = [Path(folder, name) for name in ("labelled.csv", "unlabelled.csv")]
+        for path, data in zip(datasets, (course.labelled(400), course.unlabelled(50)), strict=True):
+            path.write_bytes(data)
+        script = Path(__file__).with_name("isolated.py")
         done = subprocess.run(
-            [find_python(), "-I", "-S", str(Path(__file__).with_name("isolated.py")), folder],
+            [find_python(), "-I", "-S", script, folder, *datasets],
             env=os.environ | {"LD_LIBRARY_PATH": f"{folder}/lib", "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,

@@ -14,19 +14,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra import ROOT
 from infra.package import PackageError
 
-PROJECT = Path(__file__).resolve().parents[2]
 # The dot keeps Zappa from searching it: it would take its own sources for a use of web sockets.
-FOLDER = PROJECT / ".package"
+FOLDER = ROOT / ".package"
 
 PYTHON = "3.13"
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}  # as AWS calls them, as wheels do
 
 OURS = ("handler", "mlcore")
 # What Lambda runs is requirements.txt and of Zappa no more than answers requests.
-_REQUIREMENTS = PROJECT / "requirements.txt"
-_DEV_REQUIREMENTS = PROJECT / "requirements-dev.txt"
+_REQUIREMENTS = ROOT / "requirements.txt"
+_DEV_REQUIREMENTS = ROOT / "requirements-dev.txt"
 _OF_ZAPPA = ("zappa", "durationpy")
 
 _UNUSED = (
@@ -228,7 +228,7 @@ def _fill_project(folders: Folders, python: str) -> None:
     shutil.rmtree(folders.project, ignore_errors=True)
     for name in OURS:
         shutil.copytree(
-            PROJECT / name, folders.project / name, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / name, folders.project / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     _compile(folders.project, python)
 
@@ -245,7 +245,7 @@ def _compile(folder: Path, python: str, *options: str) -> None:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise PackageError(
             f"A step of the build failed, '{' '.join(command[:5])} ...': {done.stderr.strip()}"

@@ -1,7 +1,8 @@
 """Learn, evaluate and predict with nothing but an unpacked package and the standard library.
 
-``python3.13 -I -S isolated.py FOLDER`` prints what it did and how long that took, or fails. Of the
-project it imports what lies in the folder, as Lambda does.
+``python3.13 -I -S isolated.py FOLDER LABELLED UNLABELLED`` prints what it did and how
+long that took, or fails. Of the project it imports what lies in the folder, as Lambda does; the
+datasets come from outside.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def main(folder: str) -> None:
+def main(folder: str, labelled_csv: str, unlabelled_csv: str) -> None:
     """Use the ML core of a package, its report of an evaluation, and its client for S3."""
     sys.path.insert(0, folder)
     began = time.perf_counter()
 
     from mlcore import evaluate, predict, read_labelled, read_unlabelled, train
-    from mlcore.synthetic import Course
 
-    course = Course(noise=0.3, seed=4)
-    labelled = read_labelled(course.labelled(400))
+    labelled = read_labelled(Path(labelled_csv).read_bytes())
     classifier, _ = train(labelled)
     evaluation = evaluate(labelled, n_iterations=2)
-    classes, _ = predict(classifier, read_unlabelled(course.unlabelled(50)))
-    assert len(classes) == 50
+    unlabelled = read_unlabelled(Path(unlabelled_csv).read_bytes())
+    classes, _ = predict(classifier, unlabelled)
+    assert len(classes) == len(unlabelled.sample_ids) > 0
 
     from handler.answers import of_evaluation
     from handler.report import Context, evaluation_log
@@ -64,4 +64,4 @@ def _check_libgomp(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

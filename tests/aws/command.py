@@ -4,9 +4,9 @@ import json
 import os
 import sys
 
-from infra import function
 from infra.__main__ import main
-from infra.client import Moodle
+from infra.aws import function
+from infra.local.client import Moodle
 
 PORTS = "TEST_PORTS"  # variable: JSON, the port by the address's path
 

@@ -22,15 +22,15 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server import werkzeug_app
 from werkzeug.wrappers import Response
 
-from handler.users import VARIABLE
-from infra import zappa_settings
-from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Gateway
-from infra.gateway.runtime import Function, Instance, fetch_client
-from infra.gateway.server import Pool, serving
-from infra.names import Names
+from handler.auth.users import VARIABLE
+from infra.aws import zappa_settings
+from infra.aws.resources import Names
+from infra.lab.course import Course
+from infra.local.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Gateway
+from infra.local.gateway.listener import Pool, serving
+from infra.local.gateway.runtime import Function, Instance, fetch_client
 from infra.package import build
 from infra.package.__main__ import can_run
-from mlcore.synthetic import Course
 from tests import moto_gaps
 from tests.aws.command import PORTS
 from tests.conftest import AWS, serve_forever
@@ -172,7 +172,7 @@ def run(environment, doors):
     def run(*command):
         done = subprocess.run(
             command,
-            cwd=build.PROJECT,
+            cwd=build.ROOT,
             env=environment | {PORTS: ports},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,9 +8,9 @@ from urllib.parse import urlencode, urljoin
 
 import pytest
 
-from infra.gateway.events import FUNCTION_URL, REST_API
-from infra.gateway.runtime import FunctionFailed
-from mlcore.synthetic import Course
+from infra.lab.course import Course
+from infra.local.gateway.events import FUNCTION_URL, REST_API
+from infra.local.gateway.runtime import FunctionFailed
 from tests.handler.conftest import multipart
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from infra import function, stack, status, zappa_settings
-from infra.account import sign_in
-from infra.client import Refused
-from mlcore.synthetic import Course
+from infra.aws import function, stack, status, zappa_settings
+from infra.aws.account import sign_in
+from infra.lab.course import Course
+from infra.local.client import Refused
 
 PROJECT = Path(__file__).parents[2]
 MODEL = {"uniqueid": "real-account", "dirhash": "execution"}

@@ -9,9 +9,9 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.users import VARIABLE
-from infra import function_url, policies, zappa_settings
-from mlcore.synthetic import Course
+from handler.auth.users import VARIABLE
+from infra.aws import function_url, policies, zappa_settings
+from infra.lab.course import Course
 from tests.aws.conftest import NAME
 from tests.infra.iam import allows
 

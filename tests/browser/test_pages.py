@@ -7,10 +7,10 @@ from playwright.sync_api import expect
 
 from handler.app import create_app
 from handler.errors import WrongSignIn
-from handler.modelid import ModelId
+from handler.models.model_id import ModelId
 from handler.settings import Settings
 from handler.store import DirectoryStore
-from mlcore.synthetic import Course
+from infra.lab.course import Course
 from tests.conftest import serve_forever
 from tests.handler.conftest import (
     USERS,

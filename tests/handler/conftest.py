@@ -23,7 +23,7 @@ import pytest
 
 from handler.app import create_app
 from handler.settings import Settings
-from mlcore.synthetic import Course
+from infra.lab.course import Course
 
 PROJECT = Path(__file__).parents[2]
 AGENT = "MoodleBot/4.5 (+https://site.example/moodle)"

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler import activity
-from handler.activity import Activities, Activity, Site
-from handler.modelid import ModelId
-from handler.models import Models
+from handler.models import activity
+from handler.models.activity import Activities, Activity, Site
+from handler.models.model_id import ModelId
+from handler.models.models import Models
 from handler.store import Conflict, Unavailable
 from tests.handler.spy import Spy
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from handler.__main__ import main
-from handler.users import VARIABLE, Users
+from handler.auth.users import VARIABLE, Users
 
 
 @pytest.fixture

@@ -25,7 +25,11 @@ from mlcore.evaluation import Evaluation, Measures
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = (PROJECT / "docs" / "errors.md").read_text()
-HANDLER = sorted((PROJECT / "handler").glob("*.py"))
+HANDLER = [
+    path
+    for room in ("", "auth", "models")
+    for path in sorted((PROJECT / "handler" / room).glob("*.py"))
+]
 
 
 def subclasses(base):
@@ -64,7 +68,8 @@ class Literals(ast.NodeVisitor):
     """Collects the strings of a module, but for docstrings and the command line's help."""
 
     def __init__(self, path):
-        self.names = vars(importlib.import_module(f"handler.{path.stem}"))
+        module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        self.names = vars(importlib.import_module(module))
         self.found = []
         self.visit(ast.parse(path.read_text()))
 
@@ -124,7 +129,7 @@ def test_every_error_is_documented_with_its_status_and_no_other():
 
 def test_the_messages_that_stop_the_start_are_documented_as_such():
     listed = {blanked(message, r"\*[^*]+\*"): status for message, status in documented()}
-    for module in ("settings", "users", "__main__"):
+    for module in ("settings", "auth/users", "__main__"):
         found = literal_sentences(PROJECT / "handler" / f"{module}.py")
         assert found
         assert {listed[blanked(text, r"\{\w*\}")] for text in found} == {"start"}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.lab.course import Course
 from mlcore import Labelled, train
-from mlcore.synthetic import Course
 from tests.mlcore.builders import unpacked
 
 

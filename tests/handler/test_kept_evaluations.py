@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler import evaluations
-from handler.evaluations import Evaluations, KeptEvaluation
-from handler.modelid import ModelId
-from handler.models import Models
-from handler.overview import Overviews
+from handler.models import evaluations
+from handler.models.evaluations import Evaluations, KeptEvaluation
+from handler.models.model_id import ModelId
+from handler.models.models import Models
+from handler.models.overview import Overviews
 from tests.handler.spy import Spy
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")

@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from handler import errors, manifest, models
-from handler.manifest import Manifest
-from handler.modelid import ModelId
-from handler.models import Models
+from handler import errors
+from handler.models import manifest, models
+from handler.models.manifest import Manifest
+from handler.models.model_id import ModelId
+from handler.models.models import Models
 from handler.store import Conflict, StoreError, Unavailable
+from infra.lab.course import Course
 from mlcore import Classifier, predict, read_labelled, read_unlabelled
 from mlcore.classifier import FORMAT
-from mlcore.synthetic import Course
 from tests.handler.spy import Spy
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")

@@ -8,9 +8,9 @@ import yaml
 
 from handler import fields
 from handler.endpoints import MAX_RUNID
-from handler.modelid import _MAX_NAME
+from handler.models.model_id import _MAX_NAME
 from handler.settings import _MAX_BODY_MB
-from infra.fuzz import api
+from infra.lab.fuzz import api
 from mlcore import classifier, dataset, modelfile
 
 TEXT = (Path(__file__).parents[2] / "handler" / "openapi.yaml").read_text()

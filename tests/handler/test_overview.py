@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 import pytest
 
-from handler.activity import Activity, Site
 from handler.errors import ModelIncomplete, NewerModel, NoSuchModel
-from handler.evaluations import KeptEvaluation
-from handler.manifest import Manifest, Run
-from handler.modelid import ModelId
-from handler.overview import Overviews
+from handler.models.activity import Activity, Site
+from handler.models.evaluations import KeptEvaluation
+from handler.models.manifest import Manifest, Run
+from handler.models.model_id import ModelId
+from handler.models.overview import Overviews
 from tests.handler.spy import Spy
 
 EXECUTION = ModelId("default", "4d3fce33", "execution")

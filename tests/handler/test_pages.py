@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from handler import errors, session
-from handler.activity import Activity, Site
-from handler.evaluations import KeptEvaluation
-from handler.manifest import Manifest, Run, Training
-from handler.modelid import ModelId
-from handler.pages import words
+from handler import errors
+from handler.auth import sessions
+from handler.models.activity import Activity, Site
+from handler.models.evaluations import KeptEvaluation
+from handler.models.manifest import Manifest, Run, Training
+from handler.models.model_id import ModelId
+from handler.pages import filters
 from handler.store import DirectoryStore
 from handler.version import SOFTWARE
 from tests.handler.conftest import PROJECT
@@ -617,7 +618,7 @@ def test_a_confirmation_is_no_cookie(app, client):
         from flask import g
 
         g.user = "default"
-        token = session.confirmation("delete", uniqueid="u")
+        token = sessions.confirmation("delete", uniqueid="u")
     client.set_cookie("moodle-mlbackend", f"default:{token}")
     assert client.get("/").status_code == 401
 
@@ -776,8 +777,8 @@ def test_there_is_no_script_and_no_style_but_the_stylesheet(browser, models):
     ],
 )
 def test_times_are_told_in_words(passed, said, monkeypatch):
-    monkeypatch.setattr(words, "time", SimpleNamespace(time=lambda: 1e9))
-    assert words.moment(1e9 - passed).ago == said
+    monkeypatch.setattr(filters, "time", SimpleNamespace(time=lambda: 1e9))
+    assert filters.moment(1e9 - passed).ago == said
 
 
 def test_a_query_keeps_what_it_is_about(browser, models):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.modelid import ModelId, decoded, encoded, user_folder
+from handler.models.model_id import ModelId, decoded, encoded, user_folder
 from handler.store.interface import is_key
 
 
@@ -206,7 +206,7 @@ def test_two_models_never_share_a_key(models):
         assert f"{user_folder(one[0])}/" not in f"{user_folder(other[0])}/"
 
 
-def test_names_are_stored_as_they_always_were():
+def test_labels_are_stored_as_they_always_were():
     """Else a new version of the server would not find the models of an old one."""
     model = ModelId("moodle_1", "whatever0.1 2", "a/../é-Z")
     folder = "models/moodle_1/whatever0.2E1.202/a.2F.2E.2E.2F.C3.A9-Z"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
-from handler import users
+from handler.auth import users
+from handler.auth.users import Users, make_entry
 from handler.errors import SettingsError, TooManyWrongPasswords
-from handler.users import Users, make_entry
 
 SALT = "da243a51bce11bf9083d78da99a2544b"
 PLAIN = "default:sshhhh"

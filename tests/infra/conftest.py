@@ -14,11 +14,11 @@ from werkzeug.serving import make_server
 
 from handler.app import create_app
 from handler.settings import Settings
-from infra import function, smoke, stack, zappa_settings
-from infra.account import sign_in
-from infra.client import Moodle
-from infra.names import Names
-from infra.tools import Tools
+from infra.aws import function, smoke, stack, zappa_settings
+from infra.aws.account import sign_in
+from infra.aws.resources import Names
+from infra.aws.tools import Tools
+from infra.local.client import Moodle
 from tests import moto_gaps
 from tests.conftest import QuietHandler
 

@@ -6,9 +6,9 @@ import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
-from infra import errors
-from infra.account import explained, sign_in
-from infra.errors import CommandFailed
+from infra.aws import errors
+from infra.aws.account import explained, sign_in
+from infra.aws.errors import CommandFailed
 
 
 def refusal(code, message="It may not."):
@@ -58,7 +58,7 @@ def test_a_profile_that_is_not_there_is_named(aws, monkeypatch):
 
 def test_no_connection_is_told(aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("infra.account._RETRIES", {"total_max_attempts": 1})
+    monkeypatch.setattr("infra.aws.account._RETRIES", {"total_max_attempts": 1})
     with pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1:1"):
         sign_in("eu-central-1")
 

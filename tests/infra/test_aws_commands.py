@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from infra import __main__ as command
-from infra import down, function, policies, smoke, template, tools, up, users
-from infra.names import Names
-from infra.tools import Tools
+from infra.aws import down, function, policies, smoke, template, tools, up, users
+from infra.aws.resources import Names
+from infra.aws.tools import Tools
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_the_programs_are_these(names):
     ]
 
 
-def test_names_differ_between_regions_where_aws_wants_them_to():
+def test_labels_differ_between_regions_where_aws_wants_them_to():
     here, there = Names("1", "eu-central-1"), Names("1", "eu-west-1")
     for name in ("models", "uploads", "role", "budget"):
         assert getattr(here, name) != getattr(there, name)

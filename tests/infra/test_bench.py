@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from infra.bench import datasets
-from infra.bench.goals import Goal
+from infra.lab.bench import datasets
+from infra.lab.bench.goals import Goal
+from infra.lab.course import Course
 from mlcore import read_labelled
-from mlcore.synthetic import Course
 
 
 def bench(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "infra.bench", *arguments],
+        [sys.executable, "-m", "infra.lab.bench", *arguments],
         env=os.environ,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from handler import users
+from handler.auth import users
 from handler.settings import DIRECTORY
 
 ENDPOINTS = ["version", "training", "prediction", "evaluation", "evaluationlog"]
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path, command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["infra"], ["infra", "demo"], ["infra", "serve"], ["infra.bench"], ["infra.quality"]],
+    [["infra"], ["infra", "demo"], ["infra", "serve"], ["infra.lab.bench"], ["infra.lab.quality"]],
     ids=" ".join,
 )
 def test_every_command_explains_itself(arguments):

@@ -5,8 +5,8 @@ What CloudFormation does on behalf of the deployer is not seen here; tests/aws s
 
 import pytest
 
-from infra import down, policies, smoke, status, up, users
-from infra.names import Names, bucket_arn
+from infra.aws import down, policies, smoke, status, up, users
+from infra.aws.resources import Names, bucket_arn
 from tests.infra.iam import allows
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")

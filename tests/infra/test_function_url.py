@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from zappa.core import Zappa
 
-from infra import function_url
+from infra.aws import function_url
 
 FUNCTION = "moodle-mlbackend-production"
 ROLE = {"Version": "2012-10-17", "Statement": []}
@@ -51,7 +51,7 @@ def statements(client):
 
 
 def test_zappa_lets_every_account_invoke_the_function(client):
-    """When it no longer does, infra.function_url can go."""
+    """When it no longer does, infra.aws.function_url can go."""
     statement = statements(client)[function_url.SID]
     assert statement["Principal"] == "*"
     assert statement["Action"] == "lambda:InvokeFunction"

@@ -14,9 +14,9 @@ import pytest
 
 import handler.endpoints
 import handler.fields
-import handler.models
-from infra.fuzz import datasets, models, targets
-from infra.fuzz.meter import Meter
+import handler.models.models
+from infra.lab.fuzz import hostile_datasets, hostile_models, targets
+from infra.lab.fuzz.meter import Meter
 
 needs_atheris = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="atheris is for Linux on x86_64"
@@ -25,7 +25,7 @@ needs_atheris = pytest.mark.skipif(
 
 def fuzz(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "infra.fuzz", *arguments],
+        [sys.executable, "-m", "infra.lab.fuzz", *arguments],
         env=os.environ,
         capture_output=True,
         text=True,
@@ -67,7 +67,7 @@ def test_genuine_inputs_and_others_made_from_them_are_no_findings(name, tmp_path
     """As the fuzzer does, but guided by chance alone."""
     for module, changed in (
         (handler.fields, "MAX_ITERATIONS"),
-        (handler.models, "train"),
+        (handler.models.models, "train"),
         (handler.endpoints, "evaluate"),
     ):
         monkeypatch.setattr(module, changed, getattr(module, changed))  # so that it is undone
@@ -110,7 +110,7 @@ def fail(data):
     ],
 )
 def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch):
-    monkeypatch.setattr("infra.fuzz.meter.SECONDS", 0.01 if run is hang else 100)
+    monkeypatch.setattr("infra.lab.fuzz.meter.SECONDS", 0.01 if run is hang else 100)
     meter = Meter(run, tmp_path)
     for _ in range(7):
         meter(b"input")
@@ -121,17 +121,17 @@ def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch
 
 
 def test_the_worst_inputs_are_as_large_as_they_should_be():
-    assert all(800_000 < len(data) < 1_200_000 for data in datasets.large().values())
-    assert all(len(data) < 1_000_000 for data in models.large().values())
+    assert all(800_000 < len(data) < 1_200_000 for data in hostile_datasets.large().values())
+    assert all(len(data) < 1_000_000 for data in hostile_models.large().values())
 
 
 def test_changed_models_are_packed_so_that_their_members_can_be_read():
     """Else checksums would stop each of them at the door."""
     chance = random.Random(1)
-    (model, *_) = models.seeds()
-    changed = [models.mutate(model, chance, garbler(chance)) for _ in range(100)]
+    (model, *_) = hostile_models.seeds()
+    changed = [hostile_models.mutate(model, chance, garbler(chance)) for _ in range(100)]
     readable = 0
     for data in changed:
         with contextlib.suppress(ValueError, zipfile.BadZipFile):
-            readable += models.unpack(data) != models.unpack(model)
+            readable += hostile_models.unpack(data) != hostile_models.unpack(model)
     assert readable > 70

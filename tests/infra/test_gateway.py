@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from infra.gateway import events
-from infra.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Request
+from infra.local.gateway import events
+from infra.local.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Request
 
 BODY = b"--b\r\nbinary \xff\r\n"
 

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from infra.load import __main__ as load
-from infra.load.figures import Figures, Trend
-from infra.load.site import Site, WrongAnswer
+from infra.lab.load import __main__ as load
+from infra.lab.load.figures import Figures, Trend
+from infra.lab.load.site import Site, WrongAnswer
 
 
 def test_clients_that_share_a_server_get_their_own_answers_and_lose_nothing():
     """Five clients, of which two are of one site; with S3."""
     done = subprocess.run(
-        [sys.executable, "-m", "infra.load", "--seconds", "2", "--clients", "5"],
+        [sys.executable, "-m", "infra.lab.load", "--seconds", "2", "--clients", "5"],
         capture_output=True,
         text=True,
         timeout=300,

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from infra import moodle_settings
-from infra.moodle_settings import Way
+from infra.aws import moodle_settings
+from infra.aws.moodle_settings import Way
 
 URL = "https://abc123.lambda-url.eu-central-1.on.aws/"
 API = "https://xyz789.execute-api.eu-central-1.amazonaws.com/production"

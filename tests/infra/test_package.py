@@ -46,7 +46,7 @@ def test_what_runs_may_be_packed(problems):
     [
         ("tests/conftest.py", "does not belong"),
         ("docs/settings.md", "does not belong"),
-        ("infra/demo.py", "does not belong"),
+        ("infra/local/demo.py", "does not belong"),
         ("models/a/model.json", "does not belong"),
         ("flask/tests/test_app.pyc", "tests"),
         ("flask/README.rst", "documentation"),

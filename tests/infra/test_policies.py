@@ -9,9 +9,9 @@ import pytest
 from handler.app import create_app
 from handler.settings import Settings
 from handler.store import s3
-from infra import policies
-from infra.names import Names, bucket_arn
-from mlcore.synthetic import Course
+from infra.aws import policies
+from infra.aws.resources import Names, bucket_arn
+from infra.lab.course import Course
 from tests.handler.conftest import Answer, Moodle
 from tests.infra.iam import actions, allows, as_list
 

@@ -6,18 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from infra.quality import __main__ as command
-from infra.quality import cells, learners, refinement, report, sample
-from infra.quality.datasets import DATASETS, at_hand
-from infra.quality.learners import EXISTING, LEARNERS, OURS
-from infra.quality.measures import (
+from infra.lab.quality import __main__ as command
+from infra.lab.quality import cells, learners, refinement, sample, write_up
+from infra.lab.quality.datasets import DATASETS, at_hand
+from infra.lab.quality.learners import EXISTING, LEARNERS, OURS
+from infra.lab.quality.rmsprop import ExistingBackend
+from infra.lab.quality.scoring import (
     bounded,
     calibration_error,
     calibration_error_by_chance,
     measure,
 )
-from infra.quality.rmsprop import ExistingBackend
-from infra.quality.verdicts import MISSED, NEARLY, REACHED, compare, judge
+from infra.lab.quality.verdicts import MISSED, NEARLY, REACHED, compare, judge
 
 
 def run(cache, *arguments):
@@ -131,14 +131,14 @@ def test_a_page_and_a_figure_are_written(tmp_path, monkeypatch):
     page = (tmp_path / "page" / "README.md").read_text()
     assert re.search('make bench-quality ARGS="--parts datasets --only rows-50 .*--report ', page)
     assert "on 1 of the benchmark's" in page
-    assert page.count("| rows-50 ") == 2 + len(report.MEASURES) + 1  # verdict, dataset, figures
+    assert page.count("| rows-50 ") == 2 + len(write_up.MEASURES) + 1  # verdict, dataset, figures
     assert "nan" not in page
     figure = (tmp_path / "page" / "quality.png").read_bytes()
     assert figure.startswith(b"\x89PNG")
 
 
 def test_real_files_are_left_out_where_they_are_not_at_hand(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("infra.quality.datasets._FOLDERS", (tmp_path,))
+    monkeypatch.setattr("infra.lab.quality.datasets._FOLDERS", (tmp_path,))
     assert "base" in at_hand()
     assert "real-365x1904" not in at_hand()
     command.main(["--parts", "datasets", "--only", "real-365x1904", "--cache", str(tmp_path)])
@@ -179,7 +179,7 @@ def test_a_dataset_is_judged_on_the_splits_that_all_met():
     assert (verdict.auc.peer, verdict.auc.mark) == ("net", REACHED)
     assert (verdict.f1.peer, verdict.f1.mark) == (EXISTING, MISSED)
     assert verdict.calibration.mark == REACHED
-    text = report.verdicts_text([verdict])
+    text = write_up.verdicts_text([verdict])
     assert "| 0.4050   | 0.3050 net | +0.1000 ± 0.0000 | ✗" in text
     assert "| log-loss    | 0   | 0   | 1   |" in text
 
@@ -292,7 +292,7 @@ def test_refinement_is_compared_with_the_better_of_both(tmp_path, monkeypatch):
     refinement.measure(tmp_path / "refinement.jsonl", repeats=2)
     found = refinement.results(tmp_path / "refinement.jsonl")
     assert len(found) == len(refinement.SCENARIOS) * len(refinement.LOCAL_ROWS)
-    text = report.refinement_text(found[:3])
+    text = write_up.refinement_text(found[:3])
     assert [line.rstrip("| ")[-1] for line in text.splitlines()[2:]] == [REACHED, REACHED, MISSED]
 
 
@@ -313,4 +313,4 @@ def test_learning_in_pieces_is_the_same_as_at_once(tmp_path, monkeypatch):
     found = sample.results(tmp_path / "sample.jsonl")
     assert [each.limit for each in found] == [30, 20]
     assert all(each.apart <= sample.SAME for each in found)
-    assert report.sample_text(found).count(REACHED) == 2
+    assert write_up.sample_text(found).count(REACHED) == 2

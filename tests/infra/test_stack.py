@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import errors, stack
+from infra.aws import errors, stack
 
 ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/moodle-mlbackend/1"
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from infra import status, users
+from infra.aws import status, users
 
 
 def log(account, names, *messages):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import policies
-from infra.names import PROJECT, STAGE
-from infra.template import template
+from infra.aws import policies
+from infra.aws.resources import PROJECT, STAGE
+from infra.aws.template import template
 
 ZAPPA = Path(__file__).parents[2] / "zappa_settings.json"
 
@@ -73,7 +73,7 @@ def test_without_an_address_there_are_no_alarms(names):
     assert conditional == {"AlarmTopic", "ErrorAlarm", "Budget"}
 
 
-def test_names_are_those_that_zappa_makes(names):
+def test_labels_are_those_that_zappa_makes(names):
     settings = json.loads(ZAPPA.read_text())
     assert settings[STAGE]["project_name"] == PROJECT
     assert names.function == f"{PROJECT}-{STAGE}"

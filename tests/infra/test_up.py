@@ -6,8 +6,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.users import VARIABLE
-from infra import down, errors, function, smoke, stack, status, up, users
+from handler.auth.users import VARIABLE
+from infra.aws import down, errors, function, smoke, stack, status, up, users
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Tried to parse AWS..(S3..BucketPolicy|CloudWatch..Alarm|Budgets..Budget)"

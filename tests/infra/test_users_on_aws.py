@@ -2,8 +2,8 @@
 
 import pytest
 
-from handler.users import VARIABLE, Users
-from infra import errors, function, users
+from handler.auth.users import VARIABLE, Users
+from infra.aws import errors, function, users
 
 
 def test_a_user_that_was_made_can_sign_in(deployed):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra import zappa_callbacks
+from infra.aws import zappa_callbacks
 from infra.package import PackageError, build
 
 
@@ -20,14 +20,14 @@ ACCOUNT = {"aws_region": "eu-central-1", "s3_bucket": "uploads", "role_arn": "ar
 
 @pytest.fixture
 def in_project(monkeypatch):
-    monkeypatch.chdir(build.PROJECT)
+    monkeypatch.chdir(build.ROOT)
 
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch, in_project):
     """Folders that were built."""
     monkeypatch.setattr(build, "FOLDER", tmp_path)
-    monkeypatch.setattr(zappa_callbacks, "_PROJECT", tmp_path)
+    monkeypatch.setattr(zappa_callbacks, "ROOT", tmp_path)
     folders = build.Folders("x86_64")
     for folder in (folders.project, folders.packages):
         folder.mkdir(parents=True)
@@ -39,7 +39,7 @@ def folders(tmp_path, monkeypatch, in_project):
 @pytest.mark.parametrize("command", ["status", "undeploy", "tail", "certify"])
 def test_commands_that_pack_nothing_are_left_alone(folders, command):
     zappa_callbacks.prepare(cli(command))
-    assert Path.cwd() == build.PROJECT
+    assert Path.cwd() == build.ROOT
 
 
 @pytest.mark.parametrize("command", ["deploy", "update", "package"])
@@ -74,7 +74,7 @@ def pack(folders, name):
 def test_a_package_that_is_in_order_is_left_in_the_project(folders, monkeypatch, capsys):
     monkeypatch.chdir(folders.project)
     zappa_callbacks.check(pack(folders, "handler/aws.py"))
-    assert Path.cwd() == zappa_callbacks._PROJECT
+    assert Path.cwd() == zappa_callbacks.ROOT
     assert Path("package.zip").exists()
     assert "headroom" in capsys.readouterr().out
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from infra import errors, zappa_settings
+from infra.aws import errors, zappa_settings
 
 
-def test_names_are_filled_in_once(names, settings_file):
+def test_labels_are_filled_in_once(names, settings_file):
     before = json.loads(settings_file.read_text())["production"]
     assert zappa_settings.fill(names)
     after = json.loads(settings_file.read_text())["production"]

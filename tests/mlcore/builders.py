@@ -7,11 +7,11 @@ import zipfile
 
 import numpy as np
 
+from infra.lab.course import Course
 from mlcore import Labelled, read_labelled
 from mlcore.boosting import Boosting
 from mlcore.forest import Growth
 from mlcore.parts import Preparation
-from mlcore.synthetic import Course
 from mlcore.trials import Recipe
 
 BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.lab.course import Course
 from mlcore import dataset, errors, read_labelled, read_unlabelled
-from mlcore.synthetic import Course
 from tests.mlcore.builders import make_column, make_file
 
 MOODLE = r"""timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses

@@ -416,7 +416,7 @@ def test_evaluating_in_several_threads_warns_of_nothing():
     code = """
 from concurrent.futures import ThreadPoolExecutor
 from mlcore import evaluate, read_labelled
-from mlcore.synthetic import Course
+from infra.lab.course import Course
 dataset = read_labelled(Course(n_features=8).labelled(120))
 with ThreadPoolExecutor(4) as pool:
     list(pool.map(lambda _: evaluate(dataset, 3), range(4)))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.lab.course import Course
 from mlcore import Examples, errors
-from mlcore.synthetic import Course
 from tests.mlcore.builders import joined, make_course, make_labelled, rows_of
 
 COURSE = make_course(300, n_features=30)

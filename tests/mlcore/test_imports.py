@@ -45,7 +45,7 @@ def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, cour
 def test_learning_imports_what_it_needs_when_it_is_called(call):
     modules = imported_by(
         "from mlcore import evaluate, read_labelled, train\n"
-        "from mlcore.synthetic import Course\n"
+        "from infra.lab.course import Course\n"
         f"{call.replace('dataset', 'read_labelled(Course(3, minority=0.5).labelled(8))')}\n"
     )
     assert {"sklearn", "lightgbm"} <= modules

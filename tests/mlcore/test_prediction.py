@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from infra.lab.course import Course
 from mlcore import Unlabelled, errors, predict, read_unlabelled, train
-from mlcore.synthetic import Course
 from tests.mlcore.builders import make_labelled
 
 

@@ -8,8 +8,8 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
+from handler.auth.users import VARIABLE as USERS
 from handler.settings import BUCKET, DIRECTORY
-from handler.users import VARIABLE as USERS
 from tests.handler.conftest import USERS as USERS_OF_TESTS
 from tests.reliability.models import Files, Place, undrawn
 

@@ -9,12 +9,12 @@ from collections import Counter
 import numpy as np
 
 from handler.app import create_app, open_store
-from handler.manifest import Manifest
-from handler.modelid import ModelId
-from handler.models import Models
+from handler.models.manifest import Manifest
+from handler.models.model_id import ModelId
+from handler.models.models import Models
 from handler.settings import Settings
+from infra.lab.course import Course
 from mlcore import Classifier, Examples, predict, read_labelled, read_unlabelled
-from mlcore.synthetic import Course
 from mlcore.training import fit
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler import manifest
+from handler.models import manifest
 from handler.store import DirectoryStore, directory
 from tests.reliability.models import MODEL, exported, learn, require_whole
 from tests.reliability.processes import ask, at_changes_of_files, before_calls_of_s3, killed_at

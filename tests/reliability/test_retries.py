@@ -13,9 +13,9 @@ import pytest
 from werkzeug.test import run_wsgi_app
 from zappa.wsgi import create_wsgi_request
 
-from handler import evaluations
-from infra.gateway.events import REST_API
-from infra.gateway.server import Pool, serving
+from handler.models import evaluations
+from infra.local.gateway.events import REST_API
+from infra.local.gateway.listener import Pool, serving
 from tests.handler.conftest import Moodle, exchange, moodle_of
 from tests.handler.spy import Spy
 from tests.reliability.models import MODEL, exported, require_union
@@ -36,7 +36,7 @@ def no_work(monkeypatch):
     """Forbid from now on what makes requests slow."""
 
     def forbid():
-        for place in ("endpoints.read_labelled", "models.train", "endpoints.evaluate"):
+        for place in ("endpoints.read_labelled", "models.models.train", "endpoints.evaluate"):
             monkeypatch.setattr(f"handler.{place}", lambda *_: pytest.fail("this is work"))
 
     return forbid

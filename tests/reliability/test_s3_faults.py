@@ -9,7 +9,7 @@ from moto.moto_server import werkzeug_app
 from moto.s3.models import s3_backends
 
 from handler import errors
-from handler.manifest import Manifest
+from handler.models.manifest import Manifest
 from handler.settings import BUCKET
 from handler.store import AccessDenied, Conflict, Unavailable, Unreachable, s3
 from tests.conftest import serve_forever
@@ -241,7 +241,7 @@ def test_a_conditional_write_that_is_said_to_have_failed(
     fault = error(status, code)
     if written:
         fault = done_and(fault)
-    monkeypatch.setattr("handler.models._ATTEMPTS", 3)
+    monkeypatch.setattr("handler.models.models._ATTEMPTS", 3)
     for moment in numbers():
         plan = Plan(fault, moment, False, is_conditional_write)
         answer = case.ask(plan)

@@ -184,7 +184,7 @@ def test_removes_folders_that_hold_nothing_any_more(store, root):
         (errno.EIO, StoreError),
     ],
 )
-def test_names_the_fault_of_the_file_system(store, monkeypatch, number, error):
+def test_labels_the_fault_of_the_file_system(store, monkeypatch, number, error):
     def fail(*_, **__):
         raise OSError(number, "raw words")
 

@@ -155,7 +155,7 @@ def test_lists_and_deletes_thousands(remote, remote_bucket, wire):
         (404, None, Unreachable),
     ],
 )
-def test_names_the_fault_that_s3_answers(store, wire, operation, status, code, error):
+def test_labels_the_fault_that_s3_answers(store, wire, operation, status, code, error):
     wire.forever = lambda _: make_answer(status, code)
     with pytest.raises(StoreError) as caught:
         operation(store)
@@ -171,7 +171,7 @@ def test_names_the_fault_that_s3_answers(store, wire, operation, status, code, e
     ],
     ids=type,
 )
-def test_names_silence(store, wire, operation, fault):
+def test_labels_silence(store, wire, operation, fault):
     wire.forever = fault
     with pytest.raises(Unreachable) as caught:
         operation(store)
@@ -185,7 +185,7 @@ def test_a_forbidden_look_at_a_missing_key_is_an_error_that_tells_why(store, wir
 
 
 @pytest.mark.parametrize("name", ["no-such-bucket", "", "not a bucket", "s3://bucket", "{x}"])
-def test_names_a_bucket_that_is_not_there(s3_server, monkeypatch, name):
+def test_labels_a_bucket_that_is_not_there(s3_server, monkeypatch, name):
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     store = S3Store(name)
     for operation in OPERATIONS.values():
@@ -194,7 +194,7 @@ def test_names_a_bucket_that_is_not_there(s3_server, monkeypatch, name):
         assert f'"{name}"' in str(caught.value)
 
 
-def test_names_what_boto3_itself_refuses(store):
+def test_labels_what_boto3_itself_refuses(store):
     with pytest.raises(StoreError) as caught:
         store.put("a", 1)
     assert type(caught.value) is StoreError
@@ -211,7 +211,7 @@ def test_names_what_boto3_itself_refuses(store):
         ({"AWS_DEFAULT_REGION": "no region"}, BucketMissing),
     ],
 )
-def test_names_faults_of_the_settings(monkeypatch, settings, error):
+def test_labels_faults_of_the_settings(monkeypatch, settings, error):
     monkeypatch.setattr("time.sleep", lambda _: None)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -6,9 +6,9 @@ import pytest
 
 from handler import answers
 from handler.report import Context
+from infra.lab.course import Course
 from mlcore import Evaluation, evaluate, read_labelled
 from mlcore.evaluation import Measures
-from mlcore.synthetic import Course
 
 
 def measures(f1_score=0.8, accuracy=0.8, log_loss=0.4, auc=0.9):

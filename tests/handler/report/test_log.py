@@ -69,7 +69,7 @@ def test_holds_the_report_the_charts_all_figures_and_events(files):
     assert set(files) == TEXTS | PNG | EVENTS
 
 
-def test_names_survive_moodle(files):
+def test_labels_survive_moodle(files):
     for name in files:
         assert not set(name) & set(":'\"&<\\")
         assert len(name) < 255

@@ -1,0 +1,1 @@
+"""Who may ask: users and their passwords, sign-in, browsers' sessions, CSRF protection."""

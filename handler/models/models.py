@@ -1,0 +1,325 @@
+"""The life of models in the store, and how they change safely.
+
+Of each model the store holds a manifest, which names the current run, and the run's immutable
+objects. A change writes new objects first and swaps the manifest last, so every reader sees the old
+model or the new one, and of two changes at once none is lost.
+
+The first training claims the model before it begins, with a manifest that names no run. So whoever
+deletes a model while somebody trains it takes away what the training is going to swap, and wins.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+
+from handler import errors
+from handler.logs import note, stage
+from handler.models.manifest import Manifest, Run, Training, age, as_stored, new_name
+from handler.models.model_id import ModelId
+from handler.store import Conflict, NotModified, ObjectStore, StoredObject, best_effort
+from mlcore import Classifier, Examples, Labelled, train
+
+_ATTEMPTS = 20  # to change a model that others keep changing
+_ABANDONED = 3600  # seconds; no change takes that long
+_HISTORY = 20  # trainings that the manifest remembers
+_WARM = 16  # classifiers that a process keeps
+
+# What a change makes of the current run: the next one and its objects; None changes nothing.
+_Change = Callable[[Run | None], tuple[Run, dict[str, bytes]] | None]
+
+
+class Models:
+    """All models of a store.
+
+    Parameters
+    ----------
+    store : ObjectStore
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._warm: OrderedDict[str, tuple[str, Classifier]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # what is there --------------------------------------------------------------------------------
+
+    def classifier(self, model: ModelId) -> Classifier | None:
+        """Return the trained classifier, or None where nothing was trained.
+
+        A classifier that this process has already read is only checked for being current.
+        """
+        with self._lock:
+            etag, classifier = self._warm.get(model.folder, (None, None))
+            if classifier:
+                self._warm.move_to_end(model.folder)
+        for _ in range(_ATTEMPTS):
+            try:
+                with stage("store"):
+                    stored = self._store.get(model.manifest, unless=etag)
+            except NotModified:
+                note(warm_model=True)
+                return classifier
+            run = stored and Manifest.from_bytes(stored.data).current
+            if stored is None or run is None:
+                return None
+            data = self._read(_key(model, run, "classifier.npz"))
+            if data is not None:
+                with as_stored():
+                    classifier = Classifier.from_bytes(data)
+                self._keep_warm(model, stored.etag, classifier)
+                return classifier
+            # replaced, and removed, since the manifest was read
+        raise errors.ModelIncomplete
+
+    def manifest(self, model: ModelId) -> Manifest | None:
+        """Return the manifest, or None where there is none."""
+        data = self._read(model.manifest)
+        return None if data is None else Manifest.from_bytes(data)
+
+    def export(self, model: ModelId) -> bytes:
+        """Return the model file to share: the classifier, never the examples.
+
+        Raises
+        ------
+        handler.errors.NothingToExport
+        """
+        classifier = self.classifier(model)
+        if classifier is None:
+            raise errors.NothingToExport
+        return classifier.to_bytes()
+
+    # changes --------------------------------------------------------------------------------------
+
+    def learn(self, model: ModelId, digest: str, read: Callable[[], Labelled]) -> None:
+        """Train a model with one more dataset.
+
+        Parameters
+        ----------
+        model : ModelId
+        digest : str
+            Of the dataset's bytes: the same dataset is not learned twice.
+        read : callable
+            Returns the dataset; not called when it was already learned.
+
+        Raises
+        ------
+        mlcore.errors.MlcoreError
+            When the dataset cannot be learned from.
+        handler.errors.ModelDeleted
+            When somebody deleted the model in the meantime.
+        """
+
+        @cache
+        def parsed() -> Labelled:
+            with stage("parse"):
+                dataset = read()
+            note(rows=len(dataset.y), features=dataset.X.shape[1])
+            return dataset
+
+        def change(run: Run | None) -> tuple[Run, dict[str, bytes]] | None:
+            if _has_learned(run, digest):
+                return None
+            dataset = parsed()
+            learned, prior = self._learned(model, run)
+            with stage("fit"):
+                classifier, examples = train(dataset, learned, prior)
+            training = Training(digest, len(dataset.y), time.time())
+            with stage("encode"):
+                objects = {
+                    "classifier.npz": classifier.to_bytes(),
+                    "examples.npz": examples.to_bytes(),
+                }
+            new = Run(
+                name=new_name(),
+                imported=prior is not None,
+                examples=True,
+                trainings=(*(run.trainings if run else ()), training)[-_HISTORY:],
+                n_samples=examples.n_samples,
+                sampled=examples.sampled,
+                target=dataset.target,
+                time_splitting=dataset.time_splitting,
+            )
+            return new, objects
+
+        self._change(model, change)
+
+    def replace(self, model: ModelId, data: bytes) -> None:
+        """Put an imported model in the place of whatever was there.
+
+        Raises
+        ------
+        mlcore.errors.ModelFileError
+            When `data` is not a model file.
+        """
+        objects = {"classifier.npz": Classifier.from_bytes(data).to_bytes()}
+        self._change(model, lambda run: (Run(name=new_name(), imported=True), objects))
+
+    def roll_back(self, model: ModelId, run: str) -> None:
+        """Go back to the run before; what was learned since is forgotten.
+
+        Parameters
+        ----------
+        model : ModelId
+        run : str
+            The run to leave: nothing happens to a model that has changed since somebody looked.
+
+        Raises
+        ------
+        handler.errors.ModelChanged
+            When it is not the current run, or there is none before it.
+        """
+        with stage("store"):
+            stored = self._store.get(model.manifest)
+            manifest = stored and Manifest.from_bytes(stored.data)
+            if not (stored and manifest and manifest.current and manifest.previous):
+                raise errors.ModelChanged
+            if manifest.current.name != run:
+                raise errors.ModelChanged
+            new = manifest.changed(manifest.previous, None)
+            try:
+                self._store.swap(model.manifest, new.to_bytes(), stored.etag)
+            except Conflict as error:
+                raise errors.ModelChanged from error
+            self._tidy_up(model, manifest, new)
+
+    def delete(self, model: ModelId) -> None:
+        """Remove all that is kept under the model's uniqueid, whatever the dirhash.
+
+        Twice: who wrote something after the first look finds afterwards that what it belongs to is
+        gone, and removes it; who finds it still there wrote before the second look.
+        """
+        with stage("store"):
+            for _ in range(2):
+                keys = self._store.keys(model.unique_folder)
+                # manifests first: a model without one is gone, whatever else is still there
+                manifests = [key for key in keys if key.endswith("/model.json")]
+                self._store.delete(manifests)
+                self._store.delete(key for key in keys if key not in manifests)
+
+    def _change(self, model: ModelId, change: _Change) -> None:
+        """Swap the manifest for what `change` makes of it, until nobody else was faster."""
+        born = incomplete = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(random.uniform(0, 0.1 * attempt))  # noqa: S311
+            with stage("store"):
+                try:
+                    stored = self._store.get(model.manifest)
+                    if stored is None and born is None:
+                        stored = self._claim(model)
+                except Conflict:  # others claimed it at the same moment
+                    continue
+            manifest = stored and Manifest.from_bytes(stored.data)
+            if not stored or not manifest or manifest.born != (born or manifest.born):
+                raise errors.ModelDeleted
+            born = manifest.born
+            try:
+                changed = change(manifest.current)
+            except _Superseded:
+                if stored.etag == incomplete:
+                    raise errors.ModelIncomplete from None
+                incomplete = stored.etag
+                continue
+            if changed is None:
+                return
+            run, objects = changed
+            new = manifest.changed(run, manifest.current)
+            with stage("store"):
+                for name, data in objects.items():
+                    self._store.put(_key(model, run, name), data)
+                try:
+                    self._store.swap(model.manifest, new.to_bytes(), stored.etag)
+                except Conflict:
+                    if self._names(model, run):
+                        return
+                    self._store.delete(_key(model, run, name) for name in objects)
+                    continue
+                self._tidy_up(model, manifest, new)
+            return
+        raise Conflict
+
+    def _claim(self, model: ModelId) -> StoredObject:
+        """Put a first manifest in place, which only a deletion removes; raise Conflict."""
+        data = Manifest(born=secrets.token_hex(8)).to_bytes()
+        return StoredObject(data, self._store.swap(model.manifest, data, None))
+
+    def _names(self, model: ModelId, run: Run) -> bool:
+        """Say whether the manifest names a run after what looked like a conflict.
+
+        A swap whose answer was lost may have succeeded before others changed the model further.
+        """
+        manifest = self.manifest(model)
+        return manifest is not None and run.name in [run.name for run in manifest.runs]
+
+    def _learned(
+        self, model: ModelId, run: Run | None
+    ) -> tuple[Examples | None, Classifier | None]:
+        """Return what a training starts from: examples so far, and an imported model."""
+        if run is None:
+            return None, None
+        learned = prior = None
+        if run.examples:
+            data = self._required(_key(model, run, "examples.npz"))
+            with as_stored():
+                learned = Examples.from_bytes(data)
+        if run.imported:
+            data = self._required(_key(model, run, "classifier.npz"))
+            with as_stored():
+                classifier = Classifier.from_bytes(data)
+            prior = classifier.prior if run.examples else classifier
+        return learned, prior
+
+    def _tidy_up(self, model: ModelId, old: Manifest, new: Manifest) -> None:
+        """Remove the run that is named no more, and what crashed changes left behind.
+
+        A younger run that no manifest names may belong to a change that is still at work.
+        """
+        before, now = ({run.name for run in manifest.runs} for manifest in (old, new))
+
+        def is_over(run: str) -> bool:
+            return run not in now and (run in before or age(run) > _ABANDONED)
+
+        def remove() -> None:
+            keys = self._store.keys(model.runs)
+            self._store.delete(key for key in keys if is_over(key.split("/")[-2]))
+
+        best_effort("removing an old run", remove)
+
+    def _required(self, key: str) -> bytes:
+        data = self._read(key)
+        if data is None:
+            raise _Superseded
+        return data
+
+    def _read(self, key: str) -> bytes | None:
+        with stage("store"):
+            stored = self._store.get(key)
+        return stored and stored.data
+
+    def _keep_warm(self, model: ModelId, etag: str, classifier: Classifier) -> None:
+        with self._lock:
+            self._warm[model.folder] = (etag, classifier)
+            self._warm.move_to_end(model.folder)
+            while len(self._warm) > _WARM:
+                self._warm.popitem(last=False)
+
+
+class _Superseded(Exception):
+    """What the manifest named was replaced since the manifest was read."""
+
+
+def _key(model: ModelId, run: Run, name: str) -> str:
+    return f"{model.runs}/{run.name}/{name}"
+
+
+def _has_learned(run: Run | None, digest: str) -> bool:
+    learned = run is not None and any(training.digest == digest for training in run.trainings)
+    if learned:
+        note(already_learned=True)
+    return learned

@@ -1,0 +1,166 @@
+"""`python -m infra down`: remove everything from AWS, and keep the models unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.aws import errors, function, stack, status, zappa_settings
+from infra.aws.account import Account
+from infra.aws.steps import Step, announce, do
+from infra.aws.tools import Tools
+
+_BATCH = 1000  # the most that DeleteObjects takes
+_USD_PER_GB = 0.025  # a month in S3 Standard, in Frankfurt; elsewhere much the same
+
+
+def run(
+    account: Account,
+    tools: Tools,
+    models_too: bool,
+    dry_run: bool,
+    ask: Callable[[str], str] | None = input,
+) -> int:
+    """Remove what there is, after a question.
+
+    Parameters
+    ----------
+    account : Account
+    tools : Tools
+    models_too : bool
+        Also delete the models with all their old versions, for good.
+    dry_run : bool
+        Only say what would be done.
+    ask : callable, optional
+        Shows a question and returns the answer; None: do not ask.
+    """
+    print(f"AWS account {account.names.account}, region {account.names.region}.")
+    steps = plan(account, tools, models_too)
+    if not steps:
+        print("There is nothing to remove.")
+        _tell_what_remains(account)
+        return 0
+    announce(steps, dry_run)
+    if dry_run:
+        return 0
+    if ask and not _is_confirmed(ask, models_too):
+        print("Nothing was changed.")
+        return 1
+    do(account, steps, "down")
+    zappa_settings.clear()
+    _tell_what_remains(account)
+    return 0
+
+
+def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
+    """Return the steps that remove what there is now."""
+    names = account.names
+    steps = []
+    if function.configuration(account):
+        steps.append(
+            Step(
+                f"Delete the function {names.function}, its users and its addresses (zappa "
+                "undeploy production)",
+                lambda: _undeploy(account, tools),
+            )
+        )
+    elif stack.status(account, names.api_stack):
+        steps.append(
+            Step(
+                f'Delete the stack "{names.api_stack}", Zappa\'s',
+                lambda: stack.delete(account, names.api_stack),
+            )
+        )
+    if _exists(account, names.uploads):
+        steps.append(
+            Step(
+                f"Empty the bucket {names.uploads}, through which code was uploaded",
+                lambda: _empty(account, names.uploads),
+            )
+        )
+    if stack.status(account):
+        steps.append(
+            Step(
+                f'Delete the stack "{names.stack}": the role, the log and the alarms; the models '
+                "stay",
+                lambda: stack.delete(account),
+            )
+        )
+    if models_too and _exists(account, names.models):
+        steps.append(
+            Step(
+                f"Delete the bucket {names.models} and every model in it "
+                f"({status.stored(account)}), for good",
+                lambda: _delete_bucket(account, names.models),
+            )
+        )
+    return steps
+
+
+def _undeploy(account: Account, tools: Tools) -> None:
+    zappa_settings.fill(account.names)  # where the file was set back, Zappa knows no region
+    tools.undeploy()
+
+
+def _is_confirmed(ask: Callable[[str], str], models_too: bool) -> bool:
+    wanted = "delete the models" if models_too else "yes"
+    try:
+        return ask(f'Type "{wanted}" to go on: ').strip() == wanted
+    except EOFError:
+        return False
+
+
+def _exists(account: Account, bucket: str) -> bool:
+    try:
+        account.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
+            return False
+        raise
+    return True
+
+
+def _delete_bucket(account: Account, bucket: str) -> None:
+    _empty(account, bucket)
+    account.client("s3").delete_bucket(Bucket=bucket)
+
+
+def _empty(account: Account, bucket: str) -> None:
+    """Delete all objects with all their versions."""
+    client = account.client("s3")
+    removed = 0
+    for batch in _batches(client, bucket):
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        for refused in answer.get("Errors", []):
+            raise errors.Denied(reason=f"{refused['Key']}: {refused.get('Message', '')}")
+        removed += len(batch)
+        print(f"  deleted: {removed} objects and versions", flush=True)
+
+
+def _batches(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
+    pages = client.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": _BATCH}
+    )
+    for page in pages:
+        batch = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for item in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+        ]
+        if batch:
+            yield batch
+
+
+def _tell_what_remains(account: Account) -> None:
+    kept = status.stored(account)
+    if kept is None:
+        print("Nothing of the backend remains in this region, and nothing costs anything.")
+        return
+    cost = kept.size / 1e9 * _USD_PER_GB
+    print(
+        f"The bucket {account.names.models} remains with {kept}, which costs "
+        f"{'less than 0.01' if cost < 0.01 else f'about {cost:.2f}'} USD a month. "
+        "'python -m infra up' takes it into use again; 'python -m infra down --models-too' "
+        "deletes it."
+    )

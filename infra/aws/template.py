@@ -1,0 +1,217 @@
+"""The CloudFormation template: everything on AWS that is not Zappa's, as a plain value.
+
+Names are written out rather than left to CloudFormation: it can take over a bucket that an earlier
+installation left behind only where the template names it literally.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.aws import policies
+from infra.aws.resources import Names
+
+LOG_DAYS = 30
+OLD_VERSION_DAYS = 30
+UPLOAD_DAYS = 7
+BUDGET_USD = 5
+
+Resource = dict[str, Any]
+
+
+def template(names: Names) -> dict[str, Any]:
+    """Return the template for a region of an account.
+
+    Its one parameter, ``Email``, may be empty; else an alarm on the function's errors and a monthly
+    budget of the account go there.
+    """
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Moodle's machine learning backend: buckets, role, log and alarms",
+        "Parameters": {
+            "Email": {
+                "Type": "String",
+                "Default": "",
+                "Description": "Gets alarms about errors and costs; empty: nobody does.",
+            }
+        },
+        "Conditions": {"HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, ""]}]}},
+        "Resources": {
+            "Models": _models_bucket(names),
+            "ModelsPolicy": _tls_only(names.models, "Models"),
+            "Uploads": _uploads_bucket(names),
+            "UploadsPolicy": _tls_only(names.uploads, "Uploads"),
+            "Role": _role(names),
+            "Log": _log(names),
+            "AlarmTopic": _alarm_topic(names),
+            "ErrorAlarm": _error_alarm(names),
+            "Budget": _budget(names),
+        },
+    }
+
+
+def _models_bucket(names: Names) -> Resource:
+    return {
+        "Type": "AWS::S3::Bucket",
+        # Nothing that happens to the stack may cost a model.
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            **_private(names.models),
+            # An object that was changed or removed can be had back for a while.
+            "VersioningConfiguration": {"Status": "Enabled"},
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {
+                        "Id": "old-versions",
+                        "Status": "Enabled",
+                        "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSION_DAYS},
+                        # of removed objects, once their last version is gone
+                        "ExpiredObjectDeleteMarker": True,
+                    },
+                    _abort_uploads(),
+                ]
+            },
+        },
+    }
+
+
+def _uploads_bucket(names: Names) -> Resource:
+    return {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {
+            **_private(names.uploads),
+            "LifecycleConfiguration": {
+                "Rules": [
+                    # Lambda has a copy of its own as soon as the function is deployed.
+                    {"Id": "uploads", "Status": "Enabled", "ExpirationInDays": UPLOAD_DAYS},
+                    _abort_uploads(),
+                ]
+            },
+        },
+    }
+
+
+def _private(bucket: str) -> dict[str, Any]:
+    return {
+        "BucketName": bucket,
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [
+                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+            ]
+        },
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+    }
+
+
+def _abort_uploads() -> dict[str, Any]:
+    return {
+        "Id": "incomplete-uploads",
+        "Status": "Enabled",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+
+
+def _tls_only(bucket: str, resource: str) -> Resource:
+    return {
+        "Type": "AWS::S3::BucketPolicy",
+        "DependsOn": resource,
+        "Properties": {"Bucket": bucket, "PolicyDocument": policies.tls_only(bucket)},
+    }
+
+
+def _role(names: Names) -> Resource:
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": names.role,
+            "Description": "What Moodle's machine learning backend may do",
+            "AssumeRolePolicyDocument": policies.function_trust(),
+            "Policies": [
+                {
+                    "PolicyName": "models-and-log",
+                    "PolicyDocument": policies.function_access(names),
+                }
+            ],
+        },
+    }
+
+
+def _log(names: Names) -> Resource:
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {"LogGroupName": names.log_group, "RetentionInDays": LOG_DAYS},
+    }
+
+
+def _alarm_topic(names: Names) -> Resource:
+    return {
+        "Type": "AWS::SNS::Topic",
+        "Condition": "HasEmail",
+        "Properties": {
+            "TopicName": names.topic,
+            "Subscription": [{"Protocol": "email", "Endpoint": {"Ref": "Email"}}],
+        },
+    }
+
+
+def _error_alarm(names: Names) -> Resource:
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Condition": "HasEmail",
+        "Properties": {
+            "AlarmName": names.alarm,
+            "AlarmDescription": "Moodle's machine learning backend crashed or ran out of time or "
+            "memory. 'python -m infra status' shows its last errors.",
+            "Namespace": "AWS/Lambda",
+            "MetricName": "Errors",
+            "Dimensions": [{"Name": "FunctionName", "Value": names.function}],
+            "Statistic": "Sum",
+            "Period": 3600,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [{"Ref": "AlarmTopic"}],
+        },
+    }
+
+
+def _budget(names: Names) -> Resource:
+    def mail_at(percent: int, kind: str) -> dict[str, Any]:
+        return {
+            "Notification": {
+                "NotificationType": kind,
+                "ComparisonOperator": "GREATER_THAN",
+                "Threshold": percent,
+                "ThresholdType": "PERCENTAGE",
+            },
+            "Subscribers": [{"SubscriptionType": "EMAIL", "Address": {"Ref": "Email"}}],
+        }
+
+    return {
+        "Type": "AWS::Budgets::Budget",
+        "Condition": "HasEmail",
+        "Properties": {
+            "Budget": {
+                "BudgetName": names.budget,
+                "BudgetType": "COST",
+                "TimeUnit": "MONTHLY",
+                "BudgetLimit": {"Amount": BUDGET_USD, "Unit": "USD"},
+            },
+            "NotificationsWithSubscribers": [
+                mail_at(100, "ACTUAL"),
+                mail_at(100, "FORECASTED"),
+            ],
+        },
+    }

@@ -1,0 +1,105 @@
+"""What Zappa calls on its way (see ``callbacks`` in ``zappa_settings.json``).
+
+Zappa loads this file from the working directory, in which it then does not look for what the file
+imports. So the project is put on the path first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from infra import ROOT
+
+# Variable of whoever runs Zappa and says himself what to enter into Moodle.
+SETTINGS_FOLLOW = "MOODLE_MLBACKEND_SETTINGS_FOLLOW"
+
+_PACKING = ("deploy", "update", "package")
+
+
+def prepare(cli: Any) -> None:
+    """Before anything is done: make what will be packed, and lead Zappa to it.
+
+    Parameters
+    ----------
+    cli : zappa.cli.ZappaCLI
+    """
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    if cli.command not in _PACKING:
+        return
+    from infra.package import PackageError, build
+
+    if cli.command != "package":
+        _check_settings(cli)
+    try:
+        folders = build.build(cli.architecture)
+    except PackageError as error:
+        sys.exit(str(error))
+    os.environ["VIRTUAL_ENV"] = str(folders.environment)
+    os.chdir(folders.project)
+
+
+def check(cli: Any) -> None:
+    """After packing, before anything is sent: look into the zip, and go back to the project.
+
+    Parameters
+    ----------
+    cli : zappa.cli.ZappaCLI
+    """
+    from infra.package import build
+    from infra.package import check as checks
+
+    package = Path(cli.zip_path).resolve()
+    if package.parent == Path.cwd():  # else it was given a place of its own
+        package = Path(shutil.move(package, ROOT / package.name))
+    os.chdir(ROOT)
+    print(checks.table(package))
+    print("Zappa's warnings about a namespace and about slim_handler do not apply here.")
+    problems = checks.problems(package, build.Folders(cli.architecture))
+    if problems:
+        package.unlink()
+        sys.exit("The package must not be used, and nothing was sent: " + "; ".join(problems) + ".")
+
+
+def finish(cli: Any) -> None:
+    """After deploying and updating: close what Zappa leaves open, and say what Moodle needs.
+
+    Parameters
+    ----------
+    cli : zappa.cli.ZappaCLI
+    """
+    from infra.aws import function_url, moodle_settings
+
+    client = cli.zappa.lambda_client
+    if function_url.narrow(client, cli.lambda_name):
+        print("The function may now be invoked through its URL only, not by other AWS accounts.")
+    ways = moodle_settings.ways(
+        client.get_function_url_config(FunctionName=cli.lambda_name)["FunctionUrl"],
+        cli.zappa.get_api_url(cli.lambda_name, cli.api_stage),
+        cli.stage_config.get("domain", ""),
+    )
+    if SETTINGS_FOLLOW not in os.environ:
+        print(moodle_settings.describe(ways, "USERNAME", "PASSWORD"))
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        print("AWS_ENDPOINT_URL is set, so these addresses are not AWS's: not asked for /version.")
+        return
+    for way in ways:
+        try:
+            print(f"{way.name} answers: version {moodle_settings.version(way)}.", flush=True)
+        except moodle_settings.NoAnswer as error:
+            sys.exit(str(error))
+
+
+def _check_settings(cli: Any) -> None:
+    missing = [
+        name for name in ("aws_region", "s3_bucket", "role_arn") if name not in cli.stage_config
+    ]
+    if missing:
+        sys.exit(
+            f"zappa_settings.json does not name this account's {', '.join(missing)} yet: "
+            "'python -m infra up' fills them in."
+        )

@@ -1,0 +1,1 @@
+"""What measures and attacks the backend: benchmarks, quality, load, fuzzing, a made-up course."""

@@ -1,0 +1,201 @@
+"""Ours and its peers, each with the settings that a careful user would try.
+
+Settings are tried in `infra.lab.quality.cells`. Of each grid the first setting is the one to use
+where nothing can be tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from lightgbm import LGBMClassifier
+from numpy.typing import NDArray
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import mlcore
+from infra.lab.quality.rmsprop import ExistingBackend
+from mlcore import Labelled, train
+
+Setting = dict[str, Any]
+
+OURS, EXISTING = "ours", "existing"
+_SMALL, _LARGE = 1_000, 5_000  # rows up to which, and beyond which, other settings suit
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How to make an estimator, and with which settings for so many rows."""
+
+    make: Callable[..., Any]
+    grid: Callable[[int], list[Setting]]
+
+
+class Ours:
+    """The ML core as Moodle uses it: a dataset in, a classifier out."""
+
+    def fit(self, X: NDArray[Any], y: NDArray[np.int64]) -> Self:
+        """Train a new model."""
+        classes = tuple(np.unique(y).tolist())
+        names = tuple(f"x{i}" for i in range(X.shape[1]))
+        self._classifier, _ = train(Labelled(X.astype(np.float32), y, classes, names))
+        return self
+
+    def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        return self._classifier.predict_proba(X.astype(np.float32))
+
+
+def _scaled(estimator: Any) -> Any:
+    """Return the estimator behind what linear models and nets need: no gaps, one scale."""
+    imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
+    return make_pipeline(imputer, StandardScaler(), estimator)
+
+
+def _not_empty(X: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(X).all(axis=0))
+
+
+def _without_empty(estimator: Any) -> Any:
+    """Return the estimator behind what trees need: no column without a single value."""
+    return make_pipeline(make_column_transformer(("passthrough", _not_empty)), estimator)
+
+
+def _logistic_regression(**setting: Any) -> Any:
+    return _scaled(LogisticRegression(max_iter=500, **setting))
+
+
+def _net(**setting: Any) -> Any:
+    return _scaled(MLPClassifier(random_state=_SEED, **setting))
+
+
+def _boosting(**setting: Any) -> Any:
+    return _without_empty(
+        HistGradientBoostingClassifier(early_stopping=False, random_state=_SEED, **setting)
+    )
+
+
+def _random_forest(**setting: Any) -> Any:
+    return _without_empty(RandomForestClassifier(random_state=_SEED, **setting))
+
+
+def _extra_trees(**setting: Any) -> Any:
+    return _without_empty(ExtraTreesClassifier(random_state=_SEED, **setting))
+
+
+def _plain_lightgbm() -> Any:
+    return LGBMClassifier(random_state=_SEED, n_jobs=1, verbosity=-1)
+
+
+def _existing() -> Any:
+    return ExistingBackend()
+
+
+def _majority() -> Any:
+    return DummyClassifier(strategy="prior")
+
+
+def _grid(**choices: tuple[Any, ...]) -> list[Setting]:
+    return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
+
+
+def _untuned(n_rows: int) -> list[Setting]:
+    return [{}]
+
+
+def _penalties(n_rows: int) -> list[Setting]:
+    if n_rows > _LARGE:
+        return _grid(C=(0.1, 0.01, 1.0))
+    return _grid(C=(0.1, 0.001, 0.01, 0.03, 0.3, 1.0, 10.0))
+
+
+def _net_settings(n_rows: int) -> list[Setting]:
+    if n_rows > _LARGE:
+        return _grid(
+            hidden_layer_sizes=((50,), (100, 50)), alpha=(0.01, 1.0), max_iter=(15,)
+        ) + _grid(hidden_layer_sizes=((50,),), alpha=(1.0,), max_iter=(50,))
+    return _grid(
+        hidden_layer_sizes=((20, 20),), alpha=(1.0, 5.0, 30.0), solver=("lbfgs",), max_iter=(200,)
+    ) + _grid(hidden_layer_sizes=((20, 20), (50,)), alpha=(0.01, 1.0), max_iter=(30,))
+
+
+def _boosting_settings(n_rows: int) -> list[Setting]:
+    if n_rows <= _SMALL:
+        return _grid(
+            max_iter=(50, 100),
+            max_leaf_nodes=(5, 3),
+            learning_rate=(0.05,),
+            l2_regularization=(1.0, 10.0),
+            min_samples_leaf=(5,),
+        )
+    if n_rows <= _LARGE:
+        return _grid(
+            max_iter=(100, 50, 200),
+            max_leaf_nodes=(15, 5, 31),
+            learning_rate=(0.05,),
+            l2_regularization=(1.0,),
+        )
+    return _grid(
+        max_iter=(100, 250),
+        max_leaf_nodes=(31, 63),
+        learning_rate=(0.1,),
+        l2_regularization=(1.0,),
+    )
+
+
+def _forest_settings(n_rows: int) -> list[Setting]:
+    if n_rows <= _SMALL:
+        return _grid(
+            n_estimators=(200,), min_samples_leaf=(3, 1, 8), max_features=("sqrt",)
+        ) + _grid(n_estimators=(200,), min_samples_leaf=(3,), max_features=(0.3,))
+    if n_rows <= _LARGE:
+        return _grid(n_estimators=(200,), min_samples_leaf=(3, 10), max_features=("sqrt", 0.3))
+    return _grid(n_estimators=(100,), min_samples_leaf=(2, 5), max_features=("sqrt", 0.2))
+
+
+LEARNERS: dict[str, Learner] = {
+    OURS: Learner(Ours, _untuned),
+    "majority": Learner(_majority, _untuned),
+    "plain-lightgbm": Learner(_plain_lightgbm, _untuned),
+    EXISTING: Learner(_existing, _untuned),
+    "logistic": Learner(_logistic_regression, _penalties),
+    "boosting": Learner(_boosting, _boosting_settings),
+    "extra-trees": Learner(_extra_trees, _forest_settings),
+    "random-forest": Learner(_random_forest, _forest_settings),
+    "net": Learner(_net, _net_settings),
+}
+
+
+# sources of the ML core that do not change how it learns from a dataset
+_NOT_LEARNING = ("evaluation.py", "explanation.py", "prediction.py", "synthetic.py")
+
+
+def fingerprint(name: str, n_rows: int) -> str:
+    """Return a digest of all that decides how a learner learns from so many rows."""
+    learner = LEARNERS[name]
+    parts = [repr(learner.grid(n_rows)), inspect.getsource(learner.make)]
+    if name == OURS:
+        folder = Path(mlcore.__file__).parent
+        sources = (path for path in folder.glob("*.py") if path.name not in _NOT_LEARNING)
+        parts += [path.read_text() for path in sorted(sources)]
+    if name == EXISTING:
+        parts.append(inspect.getsource(inspect.getmodule(ExistingBackend) or ExistingBackend))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

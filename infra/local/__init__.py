@@ -1,0 +1,1 @@
+"""The backend on this machine: a server, a client, a demonstration, Lambda's gateways."""

@@ -1,0 +1,344 @@
+"""What is said of an evaluation in plain words, and where one sentence ends and another begins."""
+
+import pytest
+
+from handler import answers
+from handler.report import sentences
+
+DROPOUT = r"\core_course\analytics\target\course_dropout"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0, "0 of 100"),
+        (0.004, "fewer than 1 of 100"),
+        (0.006, "1 of 100"),
+        (0.84, "84 of 100"),
+        (0.994, "99 of 100"),
+        (0.996, "more than 99 of 100"),
+        (1, "100 of 100"),
+    ],
+)
+def test_a_round_100_or_0_is_said_only_where_it_is_exact(share, said):
+    assert sentences.of_100(share) == said
+
+
+# the verdict --------------------------------------------------------------------------------------
+
+
+def verdict(evaluation, min_score=0.7, max_deviation=0.05):
+    answer = answers.of_evaluation(evaluation, min_score, max_deviation)
+    return sentences.verdict(answer, evaluation, DROPOUT)
+
+
+@pytest.fixture
+def good(make_measures, make_evaluation):
+    """Scores of 0.75 and 0.85; always guessing scores 0.71."""
+    return make_evaluation(
+        [make_measures(0.75, 0.81, 0.4), make_measures(0.85, 0.85, 0.4)],
+        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.5},
+    )
+
+
+def test_a_good_model_may_be_used(good):
+    found = verdict(good)
+    assert (found.level, found.headline) == ("good", "Yes: this model may be used")
+    assert "score is 0.80 (varying by 0.05)" in found.why
+    assert "always guessing “stayed” would get 0.71" in found.why
+
+
+def test_the_score_that_is_asked_for_is_enough_and_less_is_not(good):
+    assert verdict(good, min_score=good.mean("f1_score")).level == "good"
+    found = verdict(good, min_score=0.81)
+    assert (found.level, found.headline) == ("bad", "No: this model predicts too poorly")
+    assert "score is 0.80, and this evaluation asks for 0.81" in found.why
+
+
+def test_the_deviation_that_is_accepted_is_accepted_and_more_is_not(good):
+    assert verdict(good, max_deviation=good.deviation("f1_score")).level == "good"
+    found = verdict(good, max_deviation=0.04)
+    assert found.headline == "Not yet: there is too little data to be sure"
+    assert "varies by 0.050, and at most 0.040" in found.why
+
+
+def test_a_low_score_is_told_before_a_large_deviation(good):
+    assert verdict(good, min_score=0.9, max_deviation=0).headline.startswith("No:")
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "baseline_f1", "level"),
+    [
+        (0.81, 0.74, "good"),
+        (0.81, 0.76, "care"),  # less than it varies by: 0.05
+        (0.80, 0.71, "care"),  # right as often as guessing
+    ],
+)
+def test_a_good_model_beats_guessing_in_score_and_in_being_right(
+    make_measures, make_evaluation, accuracy, baseline_f1, level
+):
+    evaluation = make_evaluation(
+        [make_measures(0.75, accuracy), make_measures(0.85, accuracy)],
+        baseline={"class": 0, "accuracy": 0.8, "f1_score": baseline_f1, "log_loss": 0.5},
+    )
+    assert verdict(evaluation).level == level
+
+
+def test_who_is_right_no_more_often_is_told_so_and_hardly_more_often_too(
+    make_measures, make_evaluation
+):
+    def why(accuracy):
+        return verdict(make_evaluation([make_measures(0.72, accuracy)] * 2)).why
+
+    assert "it is no more often right than always guessing “stayed”" in why(0.8)
+    close = make_evaluation(
+        [make_measures(0.72, 0.81)] * 2,
+        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.72, "log_loss": 0.5},
+    )
+    assert "it is hardly more often right than" in verdict(close).why
+
+
+@pytest.mark.parametrize(("log_loss", "level"), [(0.38, "care"), (0.4, "bad")])
+def test_probabilities_must_beat_the_frequencies_by_more_than_they_vary(
+    make_measures, make_evaluation, log_loss, level
+):
+    evaluation = make_evaluation(
+        [make_measures(0.7, 0.8, log_loss), make_measures(0.7, 0.8, log_loss + 0.2)],
+        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.59},
+    )
+    found = verdict(evaluation, min_score=0.5)
+    assert found.level == level
+    if level == "bad":
+        assert found.headline == "Better not: it is no better than guessing"
+
+
+# how often it is right ----------------------------------------------------------------------------
+
+
+def test_being_right_stands_beside_guessing(make_evaluation):
+    said = sentences.right(make_evaluation(), DROPOUT)
+    assert said == (
+        "It is right in 80 of 100 cases. Always guessing “stayed” would be right in 80 of 100."
+    )
+
+
+def test_without_a_known_target_classes_are_numbers(make_evaluation):
+    assert "“class 0”" in sentences.right(make_evaluation(), "")
+
+
+def bins(*entries):
+    names = ("samples", "predicted", "observed")
+    return [
+        {"class": 0, "bins": []},
+        {"class": 1, "bins": [dict(zip(names, entry, strict=True)) for entry in entries]},
+    ]
+
+
+def test_only_predictions_that_moodle_uses_are_counted(make_evaluation):
+    tables = bins((50, 0.1, 0.1), (20, 0.5, 0.5), (20, 0.41, 0), (10, 0.6, 0.8))
+    said = sentences.used(make_evaluation(calibration=tables))
+    # 45 of 50 and 8 of 10
+    assert said.endswith("It keeps 60 of 100, and of these 88 of 100 are right.")
+
+
+def test_where_moodle_uses_none_that_is_told(make_evaluation):
+    said = sentences.used(make_evaluation(calibration=bins((10, 0.5, 0.5))))
+    assert said.endswith("here all of them.")
+
+
+def test_of_several_classes_what_moodle_uses_is_not_known(many_classes):
+    assert sentences.used(many_classes[1]) == ""
+
+
+# what it misses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("matrix", "said"),
+    [
+        (
+            [[76, 4], [8, 12]],
+            [
+                "Of 100 students who dropped out it finds 60 and misses 40.",
+                "Of 100 that it predicts as “dropped out”, 75 really are.",
+            ],
+        ),
+        (
+            [[80, 0], [0, 20]],
+            [
+                "Of 100 students who dropped out it finds 100.",
+                "Of 100 that it predicts as “dropped out”, 100 really are.",
+            ],
+        ),
+        (
+            [[80, 0], [20, 0]],
+            [
+                "It finds none of the students who dropped out.",
+                "It never predicts “dropped out”.",
+            ],
+        ),
+        (
+            [[79, 1], [20, 0]],
+            [
+                "Of 100 students who dropped out it finds 0.",
+                "Of 100 that it predicts as “dropped out”, 0 really are.",
+            ],
+        ),
+        (
+            [[80, 0], [0, 0]],
+            [
+                "There were no students who dropped out to test on.",
+                "It never predicts “dropped out”.",
+            ],
+        ),
+        (
+            [[0, 0], [1, 999]],
+            [
+                "Of 100 students who dropped out it finds more than 99.",
+                "Of 100 that it predicts as “dropped out”, 100 really are.",
+            ],
+        ),
+    ],
+)
+def test_of_two_classes_the_higher_one_is_told(make_evaluation, matrix, said):
+    assert sentences.hardest(make_evaluation(confusion_matrix=matrix), DROPOUT) == said
+
+
+def three(matrix):
+    return {
+        "classes": [{"class": value, "samples": 10} for value in (0, 5, 7)],
+        "confusion_matrix": matrix,
+    }
+
+
+def test_of_several_classes_the_one_that_is_found_worst_is_told(make_evaluation):
+    evaluation = make_evaluation(**three([[9, 1, 0], [5, 5, 0], [0, 0, 0]]))
+    assert sentences.hardest(evaluation, "") == [
+        "Of the 3 classes “class 5” is the hardest.",
+        "Of 100 samples of class 5 it finds 50 and misses 50.",
+        "Of 100 that it predicts as “class 5”, 83 really are.",
+    ]
+
+
+def test_where_nothing_is_missed_no_class_is_hardest(make_evaluation):
+    evaluation = make_evaluation(**three([[9, 0, 0], [0, 9, 0], [0, 0, 0]]))
+    assert sentences.hardest(evaluation, "") == ["It found all samples of every class."]
+
+
+@pytest.mark.parametrize(
+    ("auc", "how"),
+    [(1, "very well"), (0.9, "very well"), (0.89, "well"), (0.8, "well"), (0.79, "fairly well")],
+)
+def test_how_well_classes_are_told_apart(auc, how):
+    assert sentences.ranking(auc) == f"It tells the two groups apart {how}"
+
+
+def test_hardly_better_than_chance_is_told_so():
+    assert sentences.ranking(0.6).endswith("somewhat")
+    assert sentences.ranking(0.59) == "It hardly tells the two groups apart"
+
+
+# probabilities ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [
+        (0, "can be taken at their word: on average they are less than one percentage point off."),
+        (0.01, "can be taken at their word: on average they are 1 percentage point off."),
+        (0.03, "can be taken at their word: on average they are 3 percentage points off."),
+        (0.04, "are roughly right: on average they are 4 percentage points off."),
+        (0.1, "are roughly right: on average they are 10 percentage points off."),
+        (0.11, "should not be taken at their word: on average they are 11 percentage points off."),
+    ],
+)
+def test_probabilities_are_compared_with_what_came_true(make_evaluation, off, said):
+    tables = [
+        {"class": 0, "bins": [{"samples": 100, "predicted": 0.75 - off, "observed": 0.75}]},
+        {"class": 1, "bins": [{"samples": 100, "predicted": 0.25 + off, "observed": 0.25}]},
+    ]
+    assert sentences.calibration(make_evaluation(calibration=tables)) == f"Its probabilities {said}"
+
+
+# more data ----------------------------------------------------------------------------------------
+
+
+def curve(*losses):
+    return [
+        {
+            "samples": 1000 * 2**i,
+            "log_loss": loss,
+            "log_loss_deviation": 0.01,
+            "f1_score": 0.8,
+            "f1_score_deviation": 0.01,
+        }
+        for i, loss in enumerate(losses)
+    ]
+
+
+def said_of(make_evaluation, make_measures, losses, deviation):
+    """The log-loss of knowing nothing is 0.5, so a gain of 0.025 is worth something."""
+    iterations = [make_measures(log_loss=0.3 + by) for by in (-deviation, deviation)]
+    return sentences.more_data(
+        make_evaluation(iterations, learning_curve=losses and curve(*losses))
+    )
+
+
+@pytest.mark.parametrize(
+    ("losses", "deviation", "beginning"),
+    [
+        (
+            (0.5, 0.4, 0.3),
+            0.01,
+            "More data should help: from 2,000 to 4,000 samples its error fell",
+        ),
+        ((0.4, 0.374), 0.01, "More data should help"),
+        ((0.4, 0.376), 0.01, "More data of the same kind would hardly help"),
+        ((0.4, 0.41), 0.01, "More data of the same kind would hardly help"),
+        ((0.4, 0.376), 0.04, "It is open whether more data would help"),
+        ((0.4, 0.34), 0.08, "More data should help"),  # 0.06 is more than 0.08 / √2
+        ((0.4, 0.35), 0.08, "It is open whether more data would help"),
+        ((0.4,), 0.01, "This evaluation cannot tell"),
+        (None, 0.01, "This evaluation cannot tell"),
+    ],
+)
+def test_more_data_helps_when_its_second_half_helped_beyond_chance(
+    make_evaluation, make_measures, losses, deviation, beginning
+):
+    assert said_of(make_evaluation, make_measures, losses, deviation).startswith(beginning)
+
+
+def test_with_one_iteration_chance_is_not_known(make_evaluation, make_measures):
+    evaluation = make_evaluation([make_measures()], learning_curve=curve(0.5, 0.3))
+    assert sentences.more_data(evaluation).startswith("This evaluation cannot tell")
+
+
+# indicators ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("direction", "classes", "said"),
+    [
+        ([-0.1, 0.1], [0, 1], "higher: “dropped out” more likely"),
+        ([0.1, -0.1], [0, 1], "higher: “dropped out” less likely"),
+        ([-0.1, 0.0, 0.1], [0, 1, 2], "higher: “class 2” more likely"),
+        (None, [0, 1], "has no higher or lower"),
+    ],
+)
+def test_a_direction_is_told(direction, classes, said):
+    assert sentences.direction({"direction": direction}, DROPOUT, classes) == said
+
+
+def test_a_missing_value_is_told_where_values_go_missing():
+    def said(direction):
+        return sentences.without_value({"direction_without_value": direction}, DROPOUT, [0, 1])
+
+    assert said([-0.1, 0.1]) == "no value: “dropped out” more likely"
+    assert said([0.1, -0.1]) == "no value: “stayed” more likely"
+    assert said(None) == ""
+
+
+@pytest.mark.parametrize(("deviation", "stands_out"), [(0.09, True), (0.1, False), (0.2, False)])
+def test_an_indicator_stands_out_when_its_importance_is_more_than_chance(deviation, stands_out):
+    indicator = {"importance": 0.1, "importance_deviation": deviation}
+    assert sentences.stands_out(indicator) is stands_out
