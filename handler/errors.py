@@ -108,7 +108,7 @@ class WrongSignIn(AdminError):
     )
 
 
-class OtherWebsite(AdminError):
+class CrossOriginRequest(AdminError):
     status = 403
     sentence = (
         "The request came from a page of another website, so nothing was done: open this server's "

@@ -1,1 +1,1 @@
-"""Who may ask: users and their passwords, sign-in, browsers' sessions, CSRF protection."""
+"""Authentication: users and their passwords, sign-in, sessions of browsers, CSRF protection."""

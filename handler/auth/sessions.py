@@ -1,7 +1,7 @@
-"""What this server signs for browsers: who signed in, and which change somebody was asked about.
+"""Sessions of browsers (signed cookies), and signed tokens by which a user confirms a change.
 
-Nothing of it is stored. It is signed with a key that comes from the user's entry in the settings,
-so all instances of a deployment agree, and a new password ends it.
+Neither is stored. The signing key is derived from the user's entry in the settings, so all
+instances of a deployment agree, and a new password ends sessions and confirmations.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from handler import current, errors
 from handler.models.model_id import decoded, encoded
 
 _COOKIE = "moodle-mlbackend"
-_SIGNED_IN_SECONDS = 12 * 3600
+_SESSION_SECONDS = 12 * 3600
 _CONFIRMATION_SECONDS = 3600
 
 
 def begin(answer: Response, user: str) -> None:
-    """Let a browser stay signed in for some hours, or until it is closed."""
+    """Begin a session: a cookie that lasts twelve hours, or until the browser is closed."""
     answer.set_cookie(
         _COOKIE,
         f"{encoded(user)}:{_serializer(user, 'sign-in').dumps(user)}",
@@ -32,28 +32,28 @@ def begin(answer: Response, user: str) -> None:
 
 
 def end(answer: Response) -> None:
-    """Sign a browser out."""
+    """End a session: remove its cookie."""
     answer.delete_cookie(_COOKIE, path=_path())
 
 
 def user() -> str | None:
-    """Return who signed in with this browser."""
+    """Return whose session the request's cookie is, None without a valid one."""
     # The name says whose key it is. Nothing is unpacked before the signature was found right.
     name, _, signed = request.cookies.get(_COOKIE, "").partition(":")
     try:
         serializer = _serializer(decoded(name), "sign-in")
-        return str(serializer.loads(signed, max_age=_SIGNED_IN_SECONDS))
+        return str(serializer.loads(signed, max_age=_SESSION_SECONDS))
     except (BadData, KeyError, UnicodeDecodeError):
         return None
 
 
 def confirmation(change: str, **facts: str) -> str:
-    """Return a token that says what the signed-in user was asked about, to come back with a yes."""
+    """Return a token for a form: the signed-in user was asked about this change and these facts."""
     return str(_serializer(g.user, change).dumps(facts))
 
 
 def confirmed(change: str) -> dict[str, str]:
-    """Return the facts of the token that came with a yes.
+    """Return the facts of the token that came back with the form.
 
     Raises
     ------
