@@ -21,7 +21,7 @@ VARIABLE = "MOODLE_MLBACKEND_PYTHON_USERS"
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _SCRYPT = re.compile(r"scrypt:([1-9]\d{1,6}):[1-9]\d?:[1-9]\d?\$[^$]+\$[0-9a-f]{128}", re.ASCII)
 _SHA256 = re.compile(r"sha256:([^:]*):([0-9a-f]{64})")
-_NO_TEXT = re.compile("[\ud800-\udfff]")  # stand for bytes of the environment that are no UTF-8
+_QUOTES = {'"', "'"}
 
 # So many wrong passwords may cost the time of a slow hash within so many seconds.
 _WRONG = 10
@@ -55,20 +55,27 @@ class Users:
         SettingsError
             Names the position of an entry that cannot be used, never its content.
         """
+        if text.strip()[:1] in _QUOTES or text.strip()[-1:] in _QUOTES:
+            raise SettingsError(
+                f"{VARIABLE} begins or ends with a quotation mark: leave quotation marks out "
+                "('docker run --env-file', for one, keeps them)."
+            )
         entries: dict[str, str] = {}
         for position, entry in enumerate(text.split(",") if text.strip() else (), 1):
-            name, colon, password = entry.strip().partition(":")
-            if (
-                not name
-                or not colon
-                or not password
-                or (":" in password and not _is_hash(password))
-                or _NO_TEXT.search(entry)
-            ):
+            name, _, password = entry.strip().partition(":")
+            if not name or not password or (":" in password and not _is_hash(password)):
                 raise SettingsError(
                     f"Entry {position} of {VARIABLE} is not of the form user:password, "
                     "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
                     "'python -m handler users add NAME'."
+                )
+            # of a hash nobody can tell which password it is of
+            if not _ALPHABET.fullmatch(name) or not (
+                ":" in password or _ALPHABET.fullmatch(password)
+            ):
+                raise SettingsError(
+                    f"Entry {position} of {VARIABLE} has a name or a password that Moodle's form "
+                    "does not take: use only letters, digits, '_' and '-'."
                 )
             # or one that file systems which ignore case would take for the same
             if name.casefold() in map(str.casefold, entries):
@@ -110,7 +117,9 @@ class Users:
                 self._require_patience()
                 slow = stored if _is_slow(stored) else self._decoy
                 right = _matches(slow, password) and known and slow is stored
-                if not right:
+                if right:  # before the next one looks
+                    self._verified[name] = digest
+                else:
                     self._wrong.append(monotonic())
         if right:
             self._verified[name] = digest

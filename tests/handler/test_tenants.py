@@ -110,7 +110,7 @@ def two_users(draw):
     """Names that MOODLE_MLBACKEND_PYTHON_USERS takes together, often hard to tell apart."""
 
     def fitting(name):
-        return re.sub("[:,]", "", name).lstrip()[:40]
+        return re.sub("[^A-Za-z0-9_-]", "", name)[:40]
 
     one = draw(NAMES.map(fitting).filter(bool))
 

@@ -29,6 +29,14 @@ TWICE = (
     "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry, upper and lower "
     "case aside: remove one."
 )
+QUOTED = (
+    "MOODLE_MLBACKEND_PYTHON_USERS begins or ends with a quotation mark: leave quotation marks out "
+    "('docker run --env-file', for one, keeps them)."
+)
+NOT_FOR_MOODLE = (
+    "Entry {} of MOODLE_MLBACKEND_PYTHON_USERS has a name or a password that Moodle's form does "
+    "not take: use only letters, digits, '_' and '-'."
+)
 FORMATS = {"plain": PLAIN, "sha256": SHA256, "scrypt": SCRYPT}
 
 
@@ -234,6 +242,27 @@ def test_one_slow_hash_is_made_at_a_time(monkeypatch):
     assert len(most) == 10 + right
 
 
+def test_who_waited_for_a_right_password_to_be_hashed_finds_it_verified(checks):
+    """However soon it goes on; else it hashes again, or is refused for too many wrong ones."""
+    parsed = Users.parse(SCRYPT)
+    lock, waiting = parsed._hashing, ["default"]
+
+    class Handover:
+        """A lock for which another request waits, and gets it at once."""
+
+        def __enter__(self):
+            lock.acquire()
+
+        def __exit__(self, *_):
+            lock.release()
+            while waiting:
+                assert parsed.check(waiting.pop(), "sshhhh")
+
+    parsed._hashing = Handover()
+    assert parsed.check("default", "sshhhh")
+    assert len(checks) == 1
+
+
 # malformed ----------------------------------------------------------------------------------------
 
 
@@ -265,7 +294,7 @@ def test_an_entry_that_cannot_be_used_is_named_by_its_position_only(entry, posit
 
 
 @pytest.mark.parametrize("entry", ["us\udce9r:secret", "user:se\udcffcret"])
-def test_an_entry_that_is_no_text_is_malformed(entry):
+def test_an_entry_that_is_no_text_is_refused(entry):
     """Python stands such characters for bytes of the environment that are no UTF-8."""
     with pytest.raises(SettingsError, match="Entry 2"):
         Users.parse(f"a:b,{entry}")
@@ -285,9 +314,26 @@ def test_whatever_the_variable_is_it_works_or_its_content_is_not_told(entries):
         told = (str(error), error.__context__)
     assert told is None or told in [
         (sentence.format(position), None)
-        for sentence in (MALFORMED, TWICE)
+        for sentence in (MALFORMED, TWICE, QUOTED, NOT_FOR_MOODLE)
         for position in range(1, text.count(",") + 2)
     ]
+
+
+@pytest.mark.parametrize("quoted", ['"a:b"', "'a:b'", '"a:b,c:d"', '"a:b', "a:b'", f'"{SCRYPT}"'])
+def test_quotation_marks_that_were_kept_are_told(quoted):
+    """As 'docker run --env-file' keeps them."""
+    with pytest.raises(SettingsError) as raised:
+        Users.parse(quoted)
+    assert str(raised.value) == QUOTED
+
+
+@pytest.mark.parametrize(
+    "entry", ["a.b:c", "é:c", "a b:c", "a@b:c", "a:se cret", "a:secrét", "a:b.c", f"x y{SHA256}"]
+)
+def test_what_moodles_form_does_not_take_is_refused(entry):
+    with pytest.raises(SettingsError) as raised:
+        Users.parse(f"z:z,{entry}")
+    assert str(raised.value) == NOT_FOR_MOODLE.format(2)
 
 
 def test_two_entries_of_one_name_are_refused():
