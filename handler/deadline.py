@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import time
-
-from flask import g, has_request_context, request
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
 
 API_GATEWAY_SECONDS = 29.0
 # Of a process that starts with this request, the gateway's clock runs while it starts; and the
 # result is to be stored and sent.
 _MARGIN = 3.0
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def begin(environ: Mapping[str, Any]) -> None:
+    """Set the deadline of a request that begins.
+
+    Parameters
+    ----------
+    environ : mapping
+        The WSGI environment, in which Zappa leaves Lambda's event and context.
+
+    Notes
+    -----
+    A function URL waits as long as the function may run (its context says how long that is), API
+    Gateway 29 s: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+    context = environ.get("lambda.context")
+    if context is None:
+        end()
+        return
+    seconds = min(context.get_remaining_time_in_millis() / 1000, _gateway_seconds(environ))
+    _deadline.set(time.monotonic() + seconds - _MARGIN)
+
+
+def end() -> None:
+    """Forget the deadline of a request that has ended."""
+    _deadline.set(None)
 
 
 def deadline(reserve: float = 0.0) -> float | None:
@@ -19,31 +49,22 @@ def deadline(reserve: float = 0.0) -> float | None:
     ----------
     reserve : float
         Seconds that are needed afterwards.
-
-    Notes
-    -----
-    A function URL waits as long as the function may run (its context says how long that is), API
-    Gateway 29 s: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
-    context = request.environ.get("lambda.context") if has_request_context() else None
-    if context is None:
-        return None
-    now = time.monotonic()
-    end = now + context.get_remaining_time_in_millis() / 1000
-    if not _by_function_url():
-        end = min(end, g.began + API_GATEWAY_SECONDS)
-    return float(end) - _MARGIN - reserve
+    last = _deadline.get()
+    return None if last is None else last - reserve
 
 
-def time_limit() -> int | None:
+def time_limit(environ: Mapping[str, Any]) -> int | None:
     """Return how many seconds a request may take, about, or None where nobody sets a limit."""
-    context = request.environ.get("lambda.context")
+    context = environ.get("lambda.context")
     if context is None:
         return None
     of_function = round(context.get_remaining_time_in_millis() / 1000, -1)
-    return int(of_function if _by_function_url() else min(of_function, API_GATEWAY_SECONDS))
+    return int(min(of_function, _gateway_seconds(environ)))
 
 
-def _by_function_url() -> bool:
-    about = request.environ["lambda.event"]["requestContext"]
-    return ".lambda-url." in about.get("domainName", "")
+def _gateway_seconds(environ: Mapping[str, Any]) -> float:
+    """Return how long what stands before the function waits."""
+    about = environ["lambda.event"]["requestContext"]
+    by_function_url = ".lambda-url." in about.get("domainName", "")
+    return math.inf if by_function_url else API_GATEWAY_SECONDS

@@ -1,4 +1,4 @@
-"""What can go wrong with a request, and the one place that turns errors into answers.
+"""What can go wrong with a request.
 
 Moodle shows its admin the text of any answer but 200, so each error is one sentence that says what
 happened and what to do. All of them are listed in ``docs/errors.md``.
@@ -6,20 +6,7 @@ happened and what to do. All of them are listed in ``docs/errors.md``.
 
 from __future__ import annotations
 
-import logging
-import secrets
-import traceback
 from typing import ClassVar
-
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
-
-from handler.logs import note
-from handler.store import StoreError
-from mlcore.dataset import printable
-from mlcore.errors import MlcoreError
-
-_log = logging.getLogger(__name__)
 
 
 class AdminError(Exception):
@@ -210,56 +197,3 @@ class Unexpected(AdminError):
         "The server failed in a way nobody foresaw. What happened is in its log under the "
         "reference {reference}; the stored models are as they were."
     )
-
-
-def init_app(app: Flask) -> None:
-    """Register what turns errors into answers."""
-    app.register_error_handler(Exception, _answer)
-
-
-def _answer(error: Exception) -> Response:
-    status, allowed = 400, None
-    if isinstance(error, AdminError | StoreError):
-        status = error.status
-    elif isinstance(error, HTTPException):
-        allowed = getattr(error, "valid_methods", None)
-        error = _of_werkzeug(error)
-        status = error.status
-    elif not isinstance(error, MlcoreError):
-        reference = secrets.token_hex(4)
-        note(reference=reference)
-        _log.error("reference %s\n%s", reference, _trace(error))
-        error = Unexpected(reference=reference)
-        status = error.status
-    if isinstance(error, StoreError):
-        _log.error("the store failed: %r", error.__cause__ or error)
-    answer = Response(str(error), status=status, mimetype="text/plain")
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Basic realm="Moodle machine learning backend"'
-    if status == 429:
-        answer.headers["Retry-After"] = "60"
-    if allowed:
-        answer.headers["Allow"] = ", ".join(sorted(allowed))
-    return answer
-
-
-def _trace(error: BaseException) -> str:
-    """Return where an error came from and its kind; its message may quote what was sent to us."""
-    cause = error.__cause__ or error.__context__
-    lines = [_trace(cause), "which led to\n"] if cause else []
-    frames = traceback.format_tb(error.__traceback__)
-    return "".join([*lines, *frames, type(error).__qualname__, "\n"])
-
-
-def _of_werkzeug(error: HTTPException) -> AdminError:
-    """Say what werkzeug means in our words."""
-    if error.code == 404:
-        return NotFound()
-    if error.code == 405:
-        return MethodNotAllowed(method=printable(request.method[:20]))
-    if error.code == 413:
-        limit = request.max_content_length or 0
-        if request.content_length is None or request.content_length > limit:
-            return BodyTooLarge(limit=limit >> 20)
-        return TooManyParts(limit=request.max_form_parts)
-    return BadRequest()

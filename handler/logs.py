@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
-
-from flask import Flask, Response, g, has_request_context, request
 
 _log = logging.getLogger(__name__)
 _cold = True
 
+_line: ContextVar[dict[str, Any] | None] = ContextVar("line", default=None)
+_began: ContextVar[float] = ContextVar("began")
 
-def init_app(app: Flask) -> None:
-    """Register what writes the line of each request."""
-    app.before_request(_begin)
-    app.after_request(_write)
+
+def begin(**facts: Any) -> None:
+    """Begin the line of a request."""
+    global _cold
+    _began.set(time.monotonic())
+    _line.set({**facts, "cold": _cold})
+    _cold = False
+
+
+def write() -> None:
+    """Write the line of the current request."""
+    note(total_seconds=round(time.monotonic() - _began.get(), 4))
+    _log.info("%s", json.dumps(_line.get()))
+
+
+def end() -> None:
+    """Forget the line of a request that has ended."""
+    _line.set(None)
 
 
 @contextmanager
@@ -29,35 +43,14 @@ def stage(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if has_request_context():
-            stages = g.line.setdefault("seconds", {})
+        line = _line.get()
+        if line is not None:
+            stages = line.setdefault("seconds", {})
             stages[name] = round(stages.get(name, 0) + time.perf_counter() - began, 4)
 
 
 def note(**facts: Any) -> None:
-    """Add facts to the line of the current request."""
-    if has_request_context():
-        g.line |= facts
-
-
-def _begin() -> None:
-    global _cold
-    context = request.environ.get("lambda.context")
-    g.began = time.monotonic()
-    g.line = {
-        "request": getattr(context, "aws_request_id", None) or secrets.token_hex(8),
-        "method": request.method,
-        "endpoint": request.endpoint,
-        "cold": _cold,
-    }
-    _cold = False
-
-
-def _write(answer: Response) -> Response:
-    note(
-        status=answer.status_code,
-        bytes_in=request.content_length or 0,
-        total_seconds=round(time.monotonic() - g.began, 4),
-    )
-    _log.info("%s", json.dumps(g.line))
-    return answer
+    """Add facts to the line of the current request, where there is one."""
+    line = _line.get()
+    if line is not None:
+        line |= facts

@@ -258,7 +258,7 @@ def _limits() -> dict[str, Any]:
         if on_lambda
         else f"{current.settings().max_body_bytes >> 20}",
         "rows": round(megabytes * 1e6 / _ROW_BYTES, -3),
-        "seconds": time_limit(),
+        "seconds": time_limit(request.environ),
         "examples": MAX_EXAMPLES,
     }
 

@@ -176,7 +176,7 @@ def test_the_documented_status_is_the_one_that_is_answered(app):
             Exception.__init__(error, "What happened.")
             error.bucket = ""
             with app.test_request_context("/export"):
-                answer = errors._answer(error)
+                answer = app.handle_user_exception(error)
             assert str(answer.status_code) == status_of(kind)
 
 
