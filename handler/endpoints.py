@@ -19,7 +19,7 @@ from handler import answers, current, fields
 from handler.deadline import deadline
 from handler.logs import note, stage
 from handler.models.model_id import ModelId
-from handler.report import EMPTY_LOG, Context, evaluation_log
+from handler.report import EMPTY_LOG, Context, evaluation_log, verdict
 from handler.version import version_for
 from mlcore import evaluate, predict, read_labelled, read_unlabelled
 from mlcore.errors import NotEnoughData
@@ -135,8 +135,9 @@ def evaluation() -> Json:
             )
     with stage("report"):
         log = evaluation_log(answer, result, context)
+    found = verdict(answer, result, context.target)
     about = (context.target, context.time_splitting)
-    current.evaluations().keep(model, claim, digest, answer, log, *about)
+    current.evaluations().keep(model, claim, digest, answer, found, log, *about)
     _note(model)
     return _with_run(answer, claim.runid)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from handler.logs import stage
 from handler.models.model_id import ModelId
+from handler.report.verdict import Verdict
 from handler.store import Conflict, ObjectStore, best_effort
 
 _KEPT = 10  # evaluations of a model
@@ -29,14 +30,33 @@ class KeptEvaluation:
         When it began, in milliseconds since 1970, or the next number that was free.
     answer : dict
         What Moodle was told, all but ``runid`` and ``dir``.
+    verdict : Verdict
+        Whether the model may be used, as its report says.
     target, time_splitting : str
         Moodle's names; "" where they are not known.
     """
 
     runid: int
     answer: dict[str, Any]
+    verdict: Verdict
     target: str
     time_splitting: str
+
+    def to_bytes(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> KeptEvaluation | None:
+        """Read what `to_bytes` wrote; None where it cannot be read."""
+        try:
+            facts = json.loads(data)
+            kept = cls(**{**facts, "verdict": Verdict(**facts["verdict"])})
+        except (ValueError, KeyError, TypeError):
+            return None
+        texts = (kept.target, kept.time_splitting, *asdict(kept.verdict).values())
+        sound = isinstance(kept.answer, dict) and isinstance(kept.runid, int)
+        return kept if sound and all(isinstance(text, str) for text in texts) else None
 
 
 class Claim(NamedTuple):
@@ -68,6 +88,7 @@ class Evaluations:
         claim: Claim,
         digest: str,
         answer: dict[str, Any],
+        verdict: Verdict,
         log: bytes,
         target: str = "",
         time_splitting: str = "",
@@ -80,15 +101,16 @@ class Evaluations:
         digest : str
             Of the request, by which `repeated` finds it; hexadecimal.
         answer : dict
+        verdict : Verdict
         log : bytes
             The zip that ``/evaluationlog`` is to return.
         target, time_splitting : str
             What was evaluated, as Moodle calls it.
         """
         with stage("store"):
-            kept = KeptEvaluation(claim.runid, answer, target, time_splitting)
+            kept = KeptEvaluation(claim.runid, answer, verdict, target, time_splitting)
             key = f"{model.evaluations}/{claim.runid}-{digest}.json"
-            self._store.put(key, json.dumps(asdict(kept)).encode())
+            self._store.put(key, kept.to_bytes())
             try:
                 self._store.swap(_log_key(model, claim.runid), log, claim.etag)
             except Conflict:
@@ -107,12 +129,13 @@ class Evaluations:
                 return None
             kept = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
             log = self.log(model, max(runids))
-            if not kept or not log:  # still at work, or removed meanwhile
+            known = kept and KeptEvaluation.from_bytes(kept)
+            if not known or not log:  # still at work, or removed meanwhile
                 return None
             claim = self._keep_log(model, log)
             if self.log(model, max(runids)) is None:
                 self._store.delete([_log_key(model, claim.runid)])
-            return json.loads(kept)["answer"], claim.runid
+            return known.answer, claim.runid
 
     def log(self, model: ModelId, runid: int) -> bytes | None:
         """Return the log of an evaluation."""

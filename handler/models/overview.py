@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -190,15 +189,6 @@ def _part(model: ModelId, keys: list[str], content: Mapping[str, bytes]) -> Part
             kept
             for key in keys
             if key in content and runid_of(key) is not None
-            if (kept := _evaluation(content[key]))
+            if (kept := KeptEvaluation.from_bytes(content[key]))
         ),
     )
-
-
-def _evaluation(data: bytes) -> KeptEvaluation | None:
-    """Read what is kept of an evaluation; one that cannot be read is passed over."""
-    try:
-        kept = KeptEvaluation(**json.loads(data))
-    except (ValueError, TypeError):
-        return None
-    return kept if isinstance(kept.answer, dict) and isinstance(kept.runid, int) else None

@@ -10,8 +10,8 @@ from handler.models.manifest import Run
 from handler.models.model_id import ModelId
 from handler.models.overview import Overview, Part
 from handler.pages import filters
-from handler.pages.filters import Moment, Result
-from handler.report import labels
+from handler.pages.filters import Moment
+from handler.report import Verdict, labels
 
 # What values of wrong kinds lead to, in a file that somebody changed.
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError)
@@ -63,7 +63,7 @@ class Evaluation:
     runid: int
     at: Moment
     time_splitting: str
-    result: Result
+    verdict: Verdict
 
     @classmethod
     def of(cls, model: ModelId, kept: KeptEvaluation) -> Evaluation:
@@ -73,7 +73,7 @@ class Evaluation:
             runid=kept.runid,
             at=filters.moment(kept.runid / 1000),
             time_splitting=labels.readable(kept.time_splitting),
-            result=filters.result(kept.answer),
+            verdict=kept.verdict,
         )
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from handler import answers
 from handler.models.manifest import Run
 from handler.report import labels
 
@@ -33,22 +31,6 @@ class Moment:
     ago: str
 
 
-@dataclass(frozen=True)
-class Result:
-    """What an evaluation came to.
-
-    Attributes
-    ----------
-    level : {"good", "care", "bad"}
-    verdict : str
-    why : str
-    """
-
-    level: str
-    verdict: str
-    why: str
-
-
 def moment(seconds: float) -> Moment:
     """Tell a time that is given in seconds since 1970."""
     utc = datetime.fromtimestamp(seconds, UTC)
@@ -67,22 +49,6 @@ def _ago(passed: float) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number of things: "1 row", "1,204 rows"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def result(answer: dict[str, Any]) -> Result:
-    """Return what Moodle makes of an evaluation's answer."""
-    status = answer["status"]
-    score = f"Score {answer['score']:.2f}; Moodle asks for {answer['min_score']:.2f}."
-    if status & answers.NO_MODEL:
-        return Result("care", "Not evaluated", "The model had not been trained yet.")
-    if status & answers.NOT_ENOUGH_DATA and not answer["score"]:
-        return Result("care", "Not evaluated", "There was not enough data.")
-    if status & answers.LOW_SCORE:
-        return Result("bad", "Predicts too poorly", score)
-    if status & answers.NOT_ENOUGH_DATA:
-        varies = f"Score {answer['score']:.2f}, but it varies by {answer['score_deviation']:.2f}."
-        return Result("bad", "Too little data to be sure", varies)
-    return Result("good", "Good enough for Moodle", score)
 
 
 def changed(run: Run) -> Moment:

@@ -10,9 +10,10 @@ from typing import Any
 
 from handler.report.page import Context, page
 from handler.report.sentences import stands_out
+from handler.report.verdict import Verdict, verdict
 from mlcore import Evaluation
 
-__all__ = ["EMPTY_LOG", "Context", "evaluation_log"]
+__all__ = ["EMPTY_LOG", "Context", "Verdict", "evaluation_log", "verdict"]
 
 
 def evaluation_log(

@@ -9,8 +9,8 @@ from datetime import datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from handler import answers
 from handler.report import labels, sentences
+from handler.report.verdict import verdict
 from handler.version import SOFTWARE
 from mlcore import Evaluation
 
@@ -73,13 +73,11 @@ def page(
         "time_splitting": labels.readable(context.time_splitting),
         "answer": answer,
         "charts": charts,
+        "verdict": verdict(answer, evaluation, target),
     }
-    if evaluation is None:
-        filled["verdict"] = _not_evaluated(answer)
-    else:
+    if evaluation is not None:
         report = evaluation.report
         filled |= {
-            "verdict": sentences.verdict(answer, evaluation, target),
             "questions": _questions(evaluation, context),
             "measures": _measures(answer, evaluation, target),
             "facts": _facts(evaluation),
@@ -103,16 +101,6 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html")
-
-
-def _not_evaluated(answer: dict[str, Any]) -> sentences.Verdict:
-    what_to_do = (
-        "Train the model first (Analytics models > Actions), then evaluate it."
-        if answer["status"] == answers.NO_MODEL
-        else "Evaluate again when more courses have ended."
-    )
-    reason = " ".join(sentence.rstrip(".") + "." for sentence in answer["info"])
-    return sentences.Verdict("bad", "This model could not be evaluated", f"{reason} {what_to_do}")
 
 
 def _questions(evaluation: Evaluation, context: Context) -> list[tuple[str, list[str]]]:

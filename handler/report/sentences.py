@@ -5,10 +5,8 @@ Shares are told as so many of 100. A round 100 or 0 is said only where it is exa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from handler import answers
 from handler.report import labels
 from mlcore import Evaluation
 
@@ -16,22 +14,6 @@ USED_FROM = 0.6  # Moodle drops predictions that are less sure
 _CLOSE = 3  # percentage points that probabilities may be off to be taken at their word
 _FAR = 10
 _FLAT = 0.05  # of the log-loss of knowing nothing: a gain below is not worth waiting for more data
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a model may be used.
-
-    Attributes
-    ----------
-    level : {"good", "care", "bad"}
-    headline : str
-    why : str
-    """
-
-    level: str
-    headline: str
-    why: str
 
 
 def of_100(share: float) -> str:
@@ -42,64 +24,6 @@ def of_100(share: float) -> str:
     if number == 0 and share > 0:
         return "fewer than 1 of 100"
     return f"{number} of 100"
-
-
-def verdict(answer: dict[str, Any], evaluation: Evaluation, target: str) -> Verdict:
-    """Say whether the model may be used: Moodle's own conditions first, then common sense.
-
-    A model that always guesses the most frequent class often reaches Moodle's score. So a good one
-    must be right more often than that, and its score must be higher by more than it varies. Where
-    only its score or its probabilities are better, it still tells who is likelier than others.
-    """
-    baseline = evaluation.report["baseline"]
-    guess = labels.short_label(target, baseline["class"])
-    score, deviation = answer["score"], answer["score_deviation"]
-    if answer["status"] & answers.LOW_SCORE:
-        why = (
-            f"Its score is {score:.2f}, and this evaluation asks for {answer['min_score']:.2f}. "
-            "Try other indicators or another time splitting."
-        )
-        return Verdict("bad", "No: this model predicts too poorly", why)
-    if answer["status"] & answers.NOT_ENOUGH_DATA:
-        why = (
-            f"From one part of the data to another its score varies by {deviation:.3f}, and at "
-            f"most {answer['accepted_deviation']:.3f} is accepted. Evaluate again when more "
-            "courses have ended."
-        )
-        return Verdict("bad", "Not yet: there is too little data to be sure", why)
-    accepted = (
-        f"Moodle accepts it (score {score:.2f}, at least {answer['min_score']:.2f} asked for)"
-    )
-    better = score - baseline["f1_score"] > deviation
-    if better and answer["accuracy"] > baseline["accuracy"]:
-        why = (
-            f"Its score is {score:.2f} (varying by {deviation:.2f}); this evaluation asks for "
-            f"{answer['min_score']:.2f}, and always guessing “{guess}” would get "
-            f"{baseline['f1_score']:.2f}."
-        )
-        return Verdict("good", "Yes: this model may be used", why)
-    if better or _tells_something(evaluation):
-        no_more = "hardly more" if answer["accuracy"] > baseline["accuracy"] else "no more"
-        why = (
-            f"{accepted}, but it is {no_more} often right than always guessing “{guess}”. What "
-            "it does tell is for whom the rarer outcome is more likely than for others: use its "
-            "predictions as hints on whom to look at first."
-        )
-        return Verdict("care", "With care: it gives hints, not answers", why)
-    why = (
-        f"{accepted}, but always guessing “{guess}” would do as well (score "
-        f"{baseline['f1_score']:.2f}): so far the indicators say nothing about the outcome."
-    )
-    return Verdict("bad", "Better not: it is no better than guessing", why)
-
-
-def _tells_something(evaluation: Evaluation) -> bool:
-    """Say whether probabilities beat the bare frequencies of the classes by more than chance."""
-    log_loss, deviation = evaluation.mean("log_loss"), evaluation.deviation("log_loss")
-    assert log_loss is not None
-    assert deviation is not None
-    better: bool = log_loss + deviation < evaluation.report["baseline"]["log_loss"]
-    return better
 
 
 def right(evaluation: Evaluation, target: str) -> str:

@@ -11,11 +11,13 @@ from handler.models.evaluations import Evaluations, KeptEvaluation
 from handler.models.model_id import ModelId
 from handler.models.models import Models
 from handler.models.overview import Overviews
+from handler.report import Verdict
 from tests.handler.spy import Spy
 
 MODEL = ModelId("default", "4d3fce33", "818aba1d")
 
 ANSWER = {"status": 0, "info": []}
+VERDICT = Verdict("care", "With care", "It gives hints.")
 
 
 def at(moment, monkeypatch):
@@ -25,7 +27,7 @@ def at(moment, monkeypatch):
 def keep(store, digest, answer=ANSWER, log=b"log", *about):
     """Keep an evaluation that took no time, and return its runid."""
     claim = Evaluations(store).claim(MODEL)
-    Evaluations(store).keep(MODEL, claim, digest, answer, log, *about)
+    Evaluations(store).keep(MODEL, claim, digest, answer, VERDICT, log, *about)
     return claim.runid
 
 
@@ -86,8 +88,8 @@ def test_what_is_kept_is_found_for_the_page_the_newest_first(store):
     second = keep(store, "bb", {**ANSWER, "score": 0.8})
     overview = Overviews(store).one(MODEL.user, MODEL.uniqueid)
     assert overview.evaluations == [
-        (MODEL, KeptEvaluation(second, {**ANSWER, "score": 0.8}, "", "")),
-        (MODEL, KeptEvaluation(first, ANSWER, r"\core\target", r"\core\quarters")),
+        (MODEL, KeptEvaluation(second, {**ANSWER, "score": 0.8}, VERDICT, "", "")),
+        (MODEL, KeptEvaluation(first, ANSWER, VERDICT, r"\core\target", r"\core\quarters")),
     ]
 
 
@@ -115,7 +117,7 @@ def test_an_evaluation_at_work_has_a_runid_and_no_log_yet(store):
 def test_deletion_wins_over_an_evaluation_that_began_before_it(store):
     claim = Evaluations(store).claim(MODEL)
     Models(store).delete(MODEL)
-    Evaluations(store).keep(MODEL, claim, "digest", ANSWER, b"log")
+    Evaluations(store).keep(MODEL, claim, "digest", ANSWER, VERDICT, b"log")
     assert store.keys() == []
 
 
@@ -124,7 +126,7 @@ def test_deletion_wins_over_an_evaluation_that_is_being_stored(store, write):
     spy = Spy(store)
     claim = Evaluations(store).claim(MODEL)
     delete_before(spy, write, store)
-    Evaluations(spy).keep(MODEL, claim, "digest", ANSWER, b"log")
+    Evaluations(spy).keep(MODEL, claim, "digest", ANSWER, VERDICT, b"log")
     assert store.keys() == []
 
 
@@ -148,7 +150,7 @@ def test_deletion_wins_over_two_evaluations_that_are_being_stored(store):
         store.put(unfinished, b"{}")
 
     spy.step_in(("keys", "/evaluations"), delete_while_another_writes)
-    Evaluations(spy).keep(MODEL, claim, "digest", ANSWER, b"log")
+    Evaluations(spy).keep(MODEL, claim, "digest", ANSWER, VERDICT, b"log")
     assert store.keys() == [unfinished]
 
 
@@ -163,7 +165,7 @@ def test_what_is_written_while_a_deletion_looks_is_deleted_too(store):
             keep_now()
 
     def keep_now():
-        Evaluations(store).keep(MODEL, claim, "digest", ANSWER, b"log")
+        Evaluations(store).keep(MODEL, claim, "digest", ANSWER, VERDICT, b"log")
 
     spy.before = evaluate
     Models(spy).delete(MODEL)

@@ -1,7 +1,6 @@
 """What is read of a user's models for the page, on each of the two stores."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 
@@ -11,6 +10,7 @@ from handler.models.evaluations import KeptEvaluation
 from handler.models.manifest import Manifest, Run
 from handler.models.model_id import ModelId
 from handler.models.overview import Overviews
+from handler.report import Verdict
 from tests.handler.spy import Spy
 
 EXECUTION = ModelId("default", "4d3fce33", "execution")
@@ -24,8 +24,8 @@ def put(store, model, *runs):
 
 
 def evaluated(store, model, runid):
-    kept = KeptEvaluation(runid, {"status": 0}, "", "")
-    store.put(f"{model.evaluations}/{runid}-ab12.json", json.dumps(asdict(kept)).encode())
+    kept = KeptEvaluation(runid, {"status": 0}, Verdict("good", "Yes", "It is."), "", "")
+    store.put(f"{model.evaluations}/{runid}-ab12.json", kept.to_bytes())
     store.put(f"{model.evaluations}/{runid}.zip", b"log")
 
 
@@ -112,13 +112,23 @@ def test_what_is_deleted_while_it_is_read_is_not_there(store):
     assert found.trained == []
 
 
+VERDICT = Verdict("good", "Yes", "It is.")
+SOUND = json.loads(KeptEvaluation(5, {}, VERDICT, "", "").to_bytes())
+
+
 @pytest.mark.parametrize(
-    "content", ["{", "[]", "null", '{"runid": 1}', json.dumps({"runid": 5, "answer": []})]
+    "content",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"runid": 1}',
+        json.dumps(SOUND | {"answer": []}),
+        json.dumps(SOUND | {"verdict": None}),
+        json.dumps(SOUND | {"verdict": {"level": "good", "headline": "Yes", "why": 1}}),
+    ],
 )
 def test_an_evaluation_that_cannot_be_read_is_passed_over(store, content):
     put(store, EXECUTION, "000000000005-a")
-    facts = json.loads(content) if content.startswith('{"runid": 5') else None
-    if facts:
-        content = json.dumps(facts | {"target": "", "time_splitting": ""})
     store.put(f"{EXECUTION.evaluations}/5-ab12.json", content.encode())
     assert Overviews(store).one("default", "4d3fce33").evaluations == []

@@ -1,10 +1,11 @@
 """The pages for the admin: what they show, to whom, and what they change after asking."""
 
 import html
+import io
 import json
 import re
 import time
-from dataclasses import asdict
+import zipfile
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -20,6 +21,7 @@ from handler.models.evaluations import KeptEvaluation
 from handler.models.manifest import Manifest, Run, Training
 from handler.models.model_id import ModelId
 from handler.pages import filters
+from handler.report import Verdict
 from handler.store import DirectoryStore
 from handler.version import SOFTWARE
 from tests.handler.conftest import PROJECT
@@ -27,6 +29,7 @@ from tests.handler.conftest import PROJECT
 MODEL = ModelId("default", "4d3fce33e708", "execution")
 TARGET = r"\core_course\analytics\target\course_dropout"
 QUARTERS = r"\core\analytics\time_splitting\quarters"
+VERDICT = Verdict("good", "Yes: this model may be used", "Its score is 0.84.")
 DAY = 86400
 
 
@@ -99,13 +102,11 @@ def put(models, current, previous=None, model=MODEL):
     models.put(model.manifest, Manifest("born", current, previous).to_bytes())
 
 
-def keep(models, model=MODEL, target=TARGET, time_splitting=QUARTERS, log=b"", **answer):
+def keep(models, model=MODEL, target=TARGET, time_splitting=QUARTERS, log=b"", verdict=VERDICT):
     """Store an evaluation as it is kept, and return its runid."""
-    facts = {"status": 0, "score": 0.84, "min_score": 0.7, "score_deviation": 0.02, **answer}
-    kept = KeptEvaluation(int(time.time() * 1000), facts, target, time_splitting)
+    kept = KeptEvaluation(int(time.time() * 1000), {"status": 0}, verdict, target, time_splitting)
     models.put(f"{model.evaluations}/{kept.runid}.zip", log)
-    key = f"{model.evaluations}/{kept.runid}-ab12.json"
-    models.put(key, json.dumps(asdict(kept)).encode())
+    models.put(f"{model.evaluations}/{kept.runid}-ab12.json", kept.to_bytes())
     return kept.runid
 
 
@@ -131,7 +132,7 @@ def test_a_model_is_told_in_words(browser, models):
     assert "Students at risk of dropping out" in shown
     assert "after each quarter of the course" in shown
     assert "Trained 3 days ago, on 1,204 rows" in shown
-    assert "Last evaluation Good enough for Moodle just now" in shown
+    assert "Last evaluation Yes: this model may be used just now" in shown
     assert "Predictions 34 times, last 2 hours ago" in shown
     assert "A Moodle site last asked for something 2 hours ago" in shown
     assert "https://site.example/moodle Moodle 4.5, last seen 2 hours ago" in shown
@@ -184,31 +185,26 @@ def test_the_model_changed_last_is_listed_first_and_names_are_told_apart(browser
     ]
 
 
-@pytest.mark.parametrize(
-    ("answer", "verdict"),
-    [
-        ({}, "Good enough for Moodle Score 0.84; Moodle asks for 0.70."),
-        ({"status": 4, "score": 0.5}, "Predicts too poorly Score 0.50; Moodle asks for 0.70."),
-        ({"status": 12, "score": 0.5}, "Predicts too poorly"),
-        (
-            {"status": 8, "score_deviation": 0.1234},
-            "Too little data to be sure Score 0.84, but it varies by 0.12.",
-        ),
-        ({"status": 8, "score": 0.0}, "Not evaluated There was not enough data."),
-        ({"status": 2, "score": 0.0}, "Not evaluated The model had not been trained yet."),
-    ],
-)
-def test_an_evaluation_is_told_as_moodle_takes_it(browser, models, answer, verdict):
-    keep(models, **answer)
-    assert verdict in text(browser.open("/model?uniqueid=4d3fce33e708"))
+@pytest.mark.parametrize("n_samples", [4, 60])
+def test_an_evaluation_has_the_verdict_of_its_report(browser, moodle, course, n_samples):
+    """The data of the smaller one are too few, which the report says, too."""
+    runid = moodle.evaluation(course.labelled(n_samples)).json["runid"]
+    with zipfile.ZipFile(io.BytesIO(moodle.evaluationlog(runid).body)) as log:
+        report = text(log.read("report.html").decode())
+    page = browser.open(f"/model?uniqueid={moodle.uniqueid}")
+    level, headline, why = re.search(
+        r'class="badge (\w+)">(.*?)</span> (.*?)</p>', page, re.DOTALL
+    ).groups()
+    assert level in ("good", "care", "bad")
+    assert text(f"<body>{headline} {why}").strip() in report
 
 
 def test_a_part_that_was_evaluated_only_needs_no_training(browser, moodle, course):
     """Through Moodle's own endpoints."""
-    answer = moodle.evaluation(course.labelled(60)).json
+    moodle.evaluation(course.labelled(60))
     page = browser.open("/")
     page = browser.open(link(page, "dropping out"))
-    assert f"Score {answer['score']:.2f}" in text(page)
+    assert "Not trained yet." in text(page)
 
 
 # the page of a model ------------------------------------------------------------------------------
@@ -263,8 +259,6 @@ def test_a_log_of_an_early_version_has_no_report(browser, models, zipped):
 
 @pytest.fixture
 def zipped():
-    import io
-    import zipfile
 
     def zipped(files):
         out = io.BytesIO()
@@ -327,7 +321,8 @@ SOUND = {
     ),
     "evaluations/5-ab12.json": {
         "runid": 5,
-        "answer": {"status": 0, "score": 0.8, "min_score": 0.7, "score_deviation": 0.1},
+        "answer": {"status": 0},
+        "verdict": vars(VERDICT),
         "target": TARGET,
         "time_splitting": QUARTERS,
     },

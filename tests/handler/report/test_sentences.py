@@ -2,7 +2,6 @@
 
 import pytest
 
-from handler import answers
 from handler.report import sentences
 
 DROPOUT = r"\core_course\analytics\target\course_dropout"
@@ -22,94 +21,6 @@ DROPOUT = r"\core_course\analytics\target\course_dropout"
 )
 def test_a_round_100_or_0_is_said_only_where_it_is_exact(share, said):
     assert sentences.of_100(share) == said
-
-
-# the verdict --------------------------------------------------------------------------------------
-
-
-def verdict(evaluation, min_score=0.7, max_deviation=0.05):
-    answer = answers.of_evaluation(evaluation, min_score, max_deviation)
-    return sentences.verdict(answer, evaluation, DROPOUT)
-
-
-@pytest.fixture
-def good(make_measures, make_evaluation):
-    """Scores of 0.75 and 0.85; always guessing scores 0.71."""
-    return make_evaluation(
-        [make_measures(0.75, 0.81, 0.4), make_measures(0.85, 0.85, 0.4)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.5},
-    )
-
-
-def test_a_good_model_may_be_used(good):
-    found = verdict(good)
-    assert (found.level, found.headline) == ("good", "Yes: this model may be used")
-    assert "score is 0.80 (varying by 0.05)" in found.why
-    assert "always guessing “stayed” would get 0.71" in found.why
-
-
-def test_the_score_that_is_asked_for_is_enough_and_less_is_not(good):
-    assert verdict(good, min_score=good.mean("f1_score")).level == "good"
-    found = verdict(good, min_score=0.81)
-    assert (found.level, found.headline) == ("bad", "No: this model predicts too poorly")
-    assert "score is 0.80, and this evaluation asks for 0.81" in found.why
-
-
-def test_the_deviation_that_is_accepted_is_accepted_and_more_is_not(good):
-    assert verdict(good, max_deviation=good.deviation("f1_score")).level == "good"
-    found = verdict(good, max_deviation=0.04)
-    assert found.headline == "Not yet: there is too little data to be sure"
-    assert "varies by 0.050, and at most 0.040" in found.why
-
-
-def test_a_low_score_is_told_before_a_large_deviation(good):
-    assert verdict(good, min_score=0.9, max_deviation=0).headline.startswith("No:")
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "baseline_f1", "level"),
-    [
-        (0.81, 0.74, "good"),
-        (0.81, 0.76, "care"),  # less than it varies by: 0.05
-        (0.80, 0.71, "care"),  # right as often as guessing
-    ],
-)
-def test_a_good_model_beats_guessing_in_score_and_in_being_right(
-    make_measures, make_evaluation, accuracy, baseline_f1, level
-):
-    evaluation = make_evaluation(
-        [make_measures(0.75, accuracy), make_measures(0.85, accuracy)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": baseline_f1, "log_loss": 0.5},
-    )
-    assert verdict(evaluation).level == level
-
-
-def test_who_is_right_no_more_often_is_told_so_and_hardly_more_often_too(
-    make_measures, make_evaluation
-):
-    def why(accuracy):
-        return verdict(make_evaluation([make_measures(0.72, accuracy)] * 2)).why
-
-    assert "it is no more often right than always guessing “stayed”" in why(0.8)
-    close = make_evaluation(
-        [make_measures(0.72, 0.81)] * 2,
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.72, "log_loss": 0.5},
-    )
-    assert "it is hardly more often right than" in verdict(close).why
-
-
-@pytest.mark.parametrize(("log_loss", "level"), [(0.38, "care"), (0.4, "bad")])
-def test_probabilities_must_beat_the_frequencies_by_more_than_they_vary(
-    make_measures, make_evaluation, log_loss, level
-):
-    evaluation = make_evaluation(
-        [make_measures(0.7, 0.8, log_loss), make_measures(0.7, 0.8, log_loss + 0.2)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.59},
-    )
-    found = verdict(evaluation, min_score=0.5)
-    assert found.level == level
-    if level == "bad":
-        assert found.headline == "Better not: it is no better than guessing"
 
 
 # how often it is right ----------------------------------------------------------------------------
