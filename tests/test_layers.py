@@ -1,6 +1,8 @@
 """The house has one way down: infra, then handler, then mlcore."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,13 @@ def test_imports_only_from_below(layer, path):
 
 def test_both_layers_are_there():
     assert all(FILES.values())
+
+
+BELOW_HTTP = ("deadline", "errors", "logs", "models.models", "models.overview", "report", "store")
+
+
+def test_what_lies_below_the_endpoints_works_without_flask():
+    """Moodle's commands store models, tell errors and write a log, too."""
+    modules = ", ".join(f"handler.{name}" for name in BELOW_HTTP)
+    code = f"import sys, {modules}\nassert 'flask' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -5,23 +5,23 @@ Both stores give the same promises to any number of threads and processes at onc
 an object whole or not at all, and of several writers that swap the same object exactly one wins.
 """
 
-from handler.store.directory import DirectoryStore
+from handler.store.directory import DirectoryStore, DirectoryUnusable, DiskFull
 from handler.store.interface import (
-    AccessDenied,
-    BucketMissing,
     Conflict,
-    CredentialsInvalid,
-    DirectoryUnusable,
-    DiskFull,
     NotModified,
     ObjectStore,
     StoredObject,
     StoreError,
-    Unavailable,
-    Unreachable,
     best_effort,
 )
-from handler.store.s3 import S3Store
+from handler.store.s3 import (
+    AccessDenied,
+    BucketMissing,
+    CredentialsInvalid,
+    S3Store,
+    Unavailable,
+    Unreachable,
+)
 
 __all__ = [
     "AccessDenied",

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from handler.store.interface import (
     Conflict,
-    DirectoryUnusable,
-    DiskFull,
     NotModified,
     ObjectStore,
     StoredObject,
@@ -26,6 +24,26 @@ from handler.store.interface import (
 _LOCK = "~lock"
 _STAGING = "~staging"
 _ABANDONED = 3600.0  # seconds; no write takes that long
+
+
+class DiskFull(StoreError):
+    """No space, or no quota, is left where the directory is."""
+
+    sentence = (
+        "The disk on which this server keeps its models is full. Free some space, then try "
+        "again; the stored models are safe."
+    )
+
+
+class DirectoryUnusable(StoreError):
+    """The directory is missing, or its permissions do not suffice."""
+
+    sentence = (
+        "The directory in which this server keeps its models is missing, or the server may not "
+        "read and write there. Check that the disk is mounted, and that the directory belongs to "
+        "the user the server runs as."
+    )
+
 
 _BY_ERRNO = {
     errno.ENOSPC: DiskFull,

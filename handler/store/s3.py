@@ -11,16 +11,11 @@ from typing import Any, TypeVar
 from handler.deadline import deadline
 from handler.store.interface import (
     ATTEMPT_SECONDS,
-    AccessDenied,
-    BucketMissing,
     Conflict,
-    CredentialsInvalid,
     NotModified,
     ObjectStore,
     StoredObject,
     StoreError,
-    Unavailable,
-    Unreachable,
     checked,
     is_key,
 )
@@ -40,6 +35,59 @@ _PAUSES = (0.1, 0.4, 1.0, 2.5)  # seconds at most between attempts,
 _PATIENCE = 24.0  # and within how many all must end
 _BATCH = 1000  # the most that DeleteObjects takes
 _WRITER = "writer"  # metadata: which swap wrote the object
+
+
+class AccessDenied(StoreError):
+    """S3 refused the operation, or a look at a missing key without s3:ListBucket."""
+
+    sentence = (
+        'Amazon S3 does not let this server use the bucket "{bucket}". Ask the person who manages '
+        "your AWS account to allow the server's role (or its access key) s3:GetObject, "
+        "s3:PutObject and s3:DeleteObject on what is in the bucket, and s3:ListBucket on the "
+        "bucket itself. Without s3:ListBucket this also appears where a model merely does not "
+        "exist yet."
+    )
+
+
+class BucketMissing(StoreError):
+    """There is no such bucket, or not in this region."""
+
+    sentence = (
+        'Amazon S3 has no bucket "{bucket}" for this server. Check the bucket\'s name in the '
+        "server's settings, and that the bucket was made in the AWS region the server uses."
+    )
+
+
+class CredentialsInvalid(StoreError):
+    """There are no AWS credentials, or S3 does not accept them."""
+
+    sentence = (
+        "This server has no valid AWS credentials: they are missing, expired or wrong. On AWS "
+        "Lambda, deploy again so that the function gets its role; elsewhere, set "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY anew and check that the server's clock "
+        "is right."
+    )
+
+
+class Unavailable(StoreError):
+    """S3 is overloaded or has a fault of its own."""
+
+    sentence = (
+        "Amazon S3, which keeps the models, is overloaded or has a fault at this moment. The "
+        "stored models are safe; try again in a few minutes."
+    )
+    status = 503
+
+
+class Unreachable(StoreError):
+    """S3 did not answer, not in time or not to the end."""
+
+    sentence = (
+        "Amazon S3, which keeps the models, did not answer in time. Try again in a few minutes; "
+        "if it stays so, check that this server can reach S3 over its network and, where "
+        "AWS_ENDPOINT_URL is set, that the address is right."
+    )
+    status = 503
 
 
 class _NoSuchKey(StoreError):
