@@ -155,7 +155,7 @@ def _port(text: str) -> int:
 
 def _serve(host: str, port: int) -> int:
     settings = Settings.from_environ()
-    if not settings.users:
+    if not settings.users and not settings.bucket:  # which may have some
         raise SettingsError(
             f"{users.VARIABLE} is not set, so nobody could sign in: make a user with "
             "'python -m handler users add NAME' and put the line it prints into that variable."

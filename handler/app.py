@@ -9,6 +9,7 @@ from flask import Flask
 
 from handler import endpoints, error_handlers, fields, lifecycle, pages
 from handler.auth import csrf, signin
+from handler.auth.known_users import KnownUsers
 from handler.models.activity import Activities
 from handler.models.evaluations import Evaluations
 from handler.models.models import Models
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__, static_folder=None)
     app.config["SETTINGS"] = settings
     store = open_store(settings)
+    app.config["USERS"] = KnownUsers(settings.users, store if settings.bucket else None)
     app.config["MODELS"] = Models(store)
     app.config["EVALUATIONS"] = Evaluations(store)
     app.config["ACTIVITIES"] = Activities(store)

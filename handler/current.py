@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import current_app
 
+from handler.auth.known_users import KnownUsers
 from handler.models.activity import Activities
 from handler.models.evaluations import Evaluations
 from handler.models.models import Models
@@ -16,6 +17,11 @@ from handler.settings import Settings
 def settings() -> Settings:
     """Return what the environment says."""
     return cast(Settings, current_app.config["SETTINGS"])
+
+
+def users() -> KnownUsers:
+    """Return who may use the server."""
+    return cast(KnownUsers, current_app.config["USERS"])
 
 
 def models() -> Models:

@@ -78,8 +78,18 @@ class TooManyWrongPasswords(AdminError):
 class NoUsers(AdminError):
     status = 401
     sentence = (
-        "This server has no users yet: make one with 'python -m handler users add NAME' and put "
-        "the line it prints into the server's MOODLE_MLBACKEND_PYTHON_USERS."
+        "This server has no users yet: make one with 'python -m infra users add NAME' where it "
+        "runs on AWS, elsewhere with 'python -m handler users add NAME', and put the line that "
+        "this prints into the server's MOODLE_MLBACKEND_PYTHON_USERS."
+    )
+
+
+class UsersDamaged(AdminError):
+    status = 500
+    sentence = (
+        "The list of users in this server's bucket (config/users) was changed by other means than "
+        "'python -m infra users' and cannot be read: put an earlier version of it back, or delete "
+        "it and make the users anew."
     )
 
 

@@ -1,7 +1,7 @@
 """Sessions of browsers (signed cookies), and signed tokens by which a user confirms a change.
 
-Neither is stored. The signing key is derived from the user's entry in the settings, so all
-instances of a deployment agree, and a new password ends sessions and confirmations.
+Neither is stored. The signing key is derived from the user's entry, so all instances of a
+deployment agree, and a new password ends sessions and confirmations.
 """
 
 from __future__ import annotations
@@ -71,9 +71,8 @@ def confirmed(change: str) -> dict[str, str]:
 
 
 def _serializer(name: str, purpose: str) -> URLSafeTimedSerializer:
-    users = current.settings().users
     return URLSafeTimedSerializer(
-        users.secret(name), salt=purpose, signer_kwargs={"digest_method": hashlib.sha256}
+        current.users().secret(name), salt=purpose, signer_kwargs={"digest_method": hashlib.sha256}
     )
 
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import Authorization
 
 from handler import current, errors, logs
 from handler.auth import sessions
-from handler.auth.users import Users
+from handler.auth.known_users import KnownUsers
 
 PAGES = "pages"  # the blueprint of what people look at
 PUBLIC = {"version", "openapi", f"{PAGES}.style", f"{PAGES}.sign_in"}
@@ -51,14 +51,13 @@ def _sign_in() -> None:
 
 def check(name: str, password: str, wrong: type[errors.AdminError]) -> None:
     """Raise `wrong` unless this is a user's password."""
-    users = _require_users()
     with logs.stage("sign-in"):
-        if not users.check(name, password):
+        if not _require_users().check(name, password):
             raise wrong
 
 
-def _require_users() -> Users:
-    users = current.settings().users
+def _require_users() -> KnownUsers:
+    users = current.users()
     if not users:
         raise errors.NoUsers
     return users

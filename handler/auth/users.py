@@ -89,6 +89,17 @@ class Users:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def beside(self, others: Users) -> Users:
+        """Return these users and others; where two have the same name, ours stays."""
+        ours = {name.casefold() for name in self._entries}
+        further = {
+            name: entry for name, entry in others._entries.items() if name.casefold() not in ours
+        }
+        return Users(self._entries | further)
+
     def check(self, name: str, password: str) -> bool:
         """Say whether this is a user's password.
 

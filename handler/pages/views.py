@@ -155,7 +155,7 @@ def finish(answer: Response) -> Response:
     """Put sentences of errors on a page, and let nobody else frame, keep or change what is sent."""
     if answer.status_code >= 400:
         sentence = answer.get_data(as_text=True)
-        may_sign_in = answer.status_code == 401 and current.settings().users
+        may_sign_in = answer.status_code == 401 and sentence != errors.NoUsers.sentence
         template = "signin.html" if may_sign_in else "error.html"
         answer.set_data(_page(template, sentence=sentence))
         answer.mimetype = "text/html"
