@@ -15,6 +15,7 @@ from functools import partial
 
 from handler.logs import stage
 from handler.models.model_id import ModelId
+from handler.models.stored import read, require_time
 from handler.store import Conflict, ObjectStore, best_effort
 
 _INTERVAL = 10.0  # seconds between two notes of a process on the same model
@@ -38,6 +39,9 @@ class Site:
     version: str
     seen: float
 
+    def __post_init__(self) -> None:
+        require_time(self.seen)
+
 
 @dataclass(frozen=True)
 class Activity:
@@ -60,6 +64,9 @@ class Activity:
     predicted: float = 0.0
     sites: dict[str, Site] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        require_time(self.predicted)
+
     def __add__(self, later: Activity) -> Activity:
         sites = sorted({**self.sites, **later.sites}.items(), key=lambda item: item[1].seen)
         return Activity(
@@ -77,10 +84,8 @@ class Activity:
     def from_bytes(cls, data: bytes) -> Activity:
         """Read what `to_bytes` wrote; what cannot be read counts as nothing."""
         try:
-            facts = json.loads(data)
-            sites = {address: Site(**site) for address, site in facts["sites"].items()}
-            return cls(**{**facts, "sites": sites})
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return read(cls, data)
+        except ValueError:
             return cls()
 
 

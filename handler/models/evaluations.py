@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from handler.logs import stage
 from handler.models.model_id import ModelId
+from handler.models.stored import read, require_time
 from handler.report.verdict import Verdict
 from handler.store import Conflict, ObjectStore, best_effort
 
@@ -42,21 +43,25 @@ class KeptEvaluation:
     target: str
     time_splitting: str
 
+    def __post_init__(self) -> None:
+        require_time(self.at)
+
+    @property
+    def at(self) -> float:
+        """When it began, in seconds since 1970."""
+        return self.runid / 1000
+
     def to_bytes(self) -> bytes:
         """Return it as JSON."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> KeptEvaluation | None:
-        """Read what `to_bytes` wrote; None where it cannot be read."""
+        """Read what `to_bytes` wrote; None for what cannot be read."""
         try:
-            facts = json.loads(data)
-            kept = cls(**{**facts, "verdict": Verdict(**facts["verdict"])})
-        except (ValueError, KeyError, TypeError):
+            return read(cls, data)
+        except ValueError:
             return None
-        texts = (kept.target, kept.time_splitting, *asdict(kept.verdict).values())
-        sound = isinstance(kept.answer, dict) and isinstance(kept.runid, int)
-        return kept if sound and all(isinstance(text, str) for text in texts) else None
 
 
 class Claim(NamedTuple):
@@ -127,15 +132,15 @@ class Evaluations:
             ]
             if not runids:
                 return None
-            kept = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
+            data = self._read(f"{model.evaluations}/{max(runids)}-{digest}.json")
+            kept = KeptEvaluation.from_bytes(data) if data else None
             log = self.log(model, max(runids))
-            known = kept and KeptEvaluation.from_bytes(kept)
-            if not known or not log:  # still at work, or removed meanwhile
+            if not kept or not log:  # still at work, or removed meanwhile
                 return None
             claim = self._keep_log(model, log)
             if self.log(model, max(runids)) is None:
                 self._store.delete([_log_key(model, claim.runid)])
-            return known.answer, claim.runid
+            return kept.answer, claim.runid
 
     def log(self, model: ModelId, runid: int) -> bytes | None:
         """Return the log of an evaluation."""

@@ -6,17 +6,19 @@ It is replaced by compare-and-swap, so whoever reads it sees the model before a 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from handler import errors
+from handler.models.stored import facts_of, require_time, take
 from mlcore.errors import NewerModelFile
 
-FORMAT = 2
+FORMAT = 3  # no earlier one was ever released
+_RUN = re.compile(r"(\d{12})-[0-9a-z]+")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Training:
     digest: str
     samples: int
     at: float
+
+    def __post_init__(self) -> None:
+        require_time(self.at)
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,14 @@ class Run:
     target: str = ""
     time_splitting: str = ""
 
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Run:
-        """Take over what a manifest says."""
-        trainings = tuple(Training(**training) for training in facts["trainings"])
-        return cls(**{**facts, "trainings": trainings})
+    def __post_init__(self) -> None:
+        if not _RUN.fullmatch(self.name):
+            raise ValueError("not the name of a run")
+
+    @property
+    def at(self) -> int:
+        """When it was made, in seconds since 1970."""
+        return made_at(self.name)
 
 
 @dataclass(frozen=True)
@@ -113,31 +121,20 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        """Read what `to_bytes` wrote, now or in an earlier version.
+        """Read what `to_bytes` wrote.
 
         Raises
         ------
         handler.errors.NewerModel, handler.errors.ModelIncomplete
         """
         with as_stored():
-            facts = json.loads(data)
-            if facts["format"] > FORMAT:
+            facts = facts_of(data)
+            number = take(int, facts.pop("format"))
+            if number > FORMAT:
                 raise errors.NewerModel
-            if facts["format"] == 1:
-                return cls._of_format_1(facts)
-            current, previous = (
-                run and Run.from_facts(run) for run in (facts["current"], facts["previous"])
-            )
-            return cls(facts["born"], current, previous, facts["changes"])
-
-    @classmethod
-    def _of_format_1(cls, facts: Mapping[str, Any]) -> Manifest:
-        """Read a manifest that told no more of the run before than its name.
-
-        To that run nobody can go back, so it is left to tidying up.
-        """
-        known = {name: facts[name] for name in ("imported", "examples", "trainings")}
-        return cls(born=facts["run"], current=Run.from_facts({"name": facts["run"], **known}))
+            if number < FORMAT:
+                raise ValueError("a format that was never released")
+            return take(cls, facts)
 
 
 def new_name() -> str:
@@ -145,9 +142,9 @@ def new_name() -> str:
     return f"{int(time.time()):012}-{secrets.token_hex(8)}"
 
 
-def age(name: str) -> float:
-    """Return the age of a run in seconds."""
-    return time.time() - int(name.partition("-")[0])
+def made_at(name: str) -> int:
+    """Return when the run of a name was made, in seconds since 1970."""
+    return int(name.partition("-")[0])
 
 
 @contextmanager

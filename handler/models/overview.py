@@ -47,6 +47,11 @@ class Part:
         """What predicts."""
         return self.manifest.current if self.manifest else None
 
+    @property
+    def previous(self) -> Run | None:
+        """What one can go back to."""
+        return self.manifest.previous if self.manifest else None
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -77,6 +82,19 @@ class Overview:
     def activity(self) -> Activity:
         """The use of all parts."""
         return together(part.activity for part in self.parts)
+
+    @property
+    def target(self) -> str:
+        """Moodle's name of what is predicted; "" where nobody said it."""
+        targets = [part.run.target for part in self.trained if part.run]
+        targets += [kept.target for _, kept in self.evaluations]
+        return next(filter(None, targets), "")
+
+    @property
+    def changed(self) -> float:
+        """When it was last trained, imported or evaluated, in seconds since 1970."""
+        runs = [part.run.at for part in self.trained if part.run]
+        return max([*runs, *(kept.at for _, kept in self.evaluations)], default=0)
 
     @property
     def problems(self) -> list[str]:

@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response
 from jinja2 import StrictUndefined
 
 from handler.auth.signin import PAGES
+from handler.pages import filters
 
 # method, address, function in handler.pages.views
 _VIEWS = (
@@ -39,6 +40,8 @@ def init_app(app: Flask) -> None:
         "lstrip_blocks": True,
     }
     pages = Blueprint(PAGES, __name__, template_folder="templates")
+    for words in filters.ALL:
+        pages.add_app_template_filter(words)
     for method, address, name in _VIEWS:
         pages.add_url_rule(address, name, _when_asked(name), methods=[method])
     pages.after_request(_when_asked("finish"))

@@ -1,4 +1,4 @@
-"""Times, figures and results, in words."""
+"""Filters of the templates: times, figures, names and results in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from handler.models.manifest import Run
+from handler.models.overview import Overview
 from handler.report import labels
 
 _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
@@ -51,20 +52,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def changed(run: Run) -> Moment:
-    """Return when a run was made."""
-    return moment(int(run.name.partition("-")[0]))
+def readable(name: str) -> str:
+    """Return a target or an analysis interval as people call it, "" where it is not known."""
+    return labels.readable(name)
 
 
-def rows(run: Run) -> str:
+def title_of(model: Overview) -> str:
+    """Return what a model is called, as Moodle does where its target is known."""
+    return readable(model.target) or f"A model ({model.uniqueid[:7]})"
+
+
+def learned(run: Run) -> str:
     """Say from how much a run learned."""
     if run.n_samples:
         return counted(run.n_samples, "row")
-    if run.trainings:
-        return f"{counted(run.trainings[-1].samples, 'row')} in its last training"
     return "rows of another site"
 
 
-def name(target: str, uniqueid: str) -> str:
-    """Return what a model is called, as Moodle does where its target is known."""
-    return labels.readable(target) if target else f"A model ({uniqueid[:7]})"
+ALL = (moment, counted, readable, title_of, learned)

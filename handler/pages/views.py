@@ -18,9 +18,10 @@ from handler.auth import sessions, signin
 from handler.deadline import time_limit
 from handler.endpoints import MAX_RUNID
 from handler.logs import note
+from handler.models.manifest import Run
 from handler.models.model_id import ModelId
+from handler.models.overview import Overview, together
 from handler.pages import filters
-from handler.pages.described import Described, State, UsedBy, described
 from handler.version import SOFTWARE, version_for
 from mlcore.examples import MAX_EXAMPLES
 
@@ -46,13 +47,13 @@ _DONE = {
 
 def index() -> str:
     """Show whether the server works, who uses it, and all models of the user."""
-    models = [described(overview) for overview in current.overviews().of(g.user)]
-    models.sort(key=_last_change, reverse=True)
+    models = current.overviews().of(g.user)
+    models.sort(key=lambda model: (model.changed, model.uniqueid), reverse=True)
     return _page(
         "index.html",
         models=models,
-        titles=Counter(model.title for model in models),
-        sites=_sites(models),
+        titles=Counter(filters.title_of(model) for model in models),
+        activity=together(model.activity for model in models),
         bucket=current.settings().bucket,
         setup=_setup(),
         limits=_limits(),
@@ -61,8 +62,7 @@ def index() -> str:
 
 def model() -> str:
     """Show what is known about a model."""
-    found = _model()
-    return _page("model.html", model=found, sites=_sites([found]))
+    return _page("model.html", model=_model())
 
 
 def report() -> Response:
@@ -107,11 +107,11 @@ def delete() -> Response:
 def ask_roll_back() -> str:
     """Ask before a model goes back to the run before."""
     found = _model()
-    state = _state(found, _asked("dirhash"))
+    of, now, before = _last_change(found, _asked("dirhash"))
     token = sessions.confirmation(
-        "rollback", uniqueid=found.uniqueid, dirhash=state.dirhash, run=state.current.name
+        "rollback", uniqueid=of.uniqueid, dirhash=of.dirhash, run=now.name
     )
-    return _page("rollback.html", model=found, state=state, confirmation=token)
+    return _page("rollback.html", model=found, now=now, before=before, confirmation=token)
 
 
 def roll_back() -> Response:
@@ -176,7 +176,6 @@ def _page(template: str, **facts: Any) -> str:
         user=g.get("user"),
         by_form="Authorization" not in request.headers,
         done=_DONE.get(request.args.get("done", "")),
-        counted=filters.counted,
         query=lambda **fields: urlencode(fields),
         version=SOFTWARE,
         stands_in_for=current.settings().version or version_for(""),
@@ -208,31 +207,19 @@ def _asked(name: str) -> str:
     return value
 
 
-def _model() -> Described:
+def _model() -> Overview:
     uniqueid = _asked("uniqueid")
     note(model=ModelId.of(g.user, uniqueid, "").unique_folder)
-    return described(current.overviews().one(g.user, uniqueid))
+    return current.overviews().one(g.user, uniqueid)
 
 
-def _state(found: Described, dirhash: str) -> State:
-    """Return the state to go back from; by now it may be gone."""
-    for state in found.states:
-        if state.dirhash == dirhash and state.previous:
-            return state
+def _last_change(found: Overview, dirhash: str) -> tuple[ModelId, Run, Run]:
+    """Return the run to go back from and the one to go back to; by now either may be gone."""
+    for part in found.trained:
+        now, before = part.run, part.previous
+        if part.model.dirhash == dirhash and now and before:
+            return part.model, now, before
     raise errors.ModelChanged
-
-
-def _last_change(model: Described) -> tuple[str, str]:
-    """Return by what models are listed, the latest first."""
-    times = [state.current.changed.iso for state in model.states]
-    times += [evaluation.at.iso for evaluation in model.evaluations[:1]]
-    return max(times, default=""), model.uniqueid
-
-
-def _sites(models: list[Described]) -> list[UsedBy]:
-    """Return the sites that use models, the one seen last first."""
-    seen = sorted((site for model in models for site in model.sites), key=lambda site: site.seen)
-    return [*{site.address: site for site in seen}.values()][::-1]
 
 
 def _setup() -> dict[str, Any]:

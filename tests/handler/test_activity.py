@@ -105,7 +105,10 @@ def test_the_sites_seen_last_are_remembered(store, clock):
     assert list(sites) == [f"https://{i}.example" for i in range(10, 30)]
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"sites": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b"\xff", b'{"predictions": 1, "samples": 1, "predicted": [], "sites": {}}'],
+)
 def test_a_damaged_note_counts_as_none(store, clock, content):
     store.put(MODEL.activity, content)
     assert known(store) == Activity()

@@ -454,41 +454,6 @@ def test_a_training_that_somebody_overtakes_by_going_back_learns_on_from_there(
     assert current(store) == learned_at_once(store, first, third)
 
 
-# what an earlier version stored -------------------------------------------------------------------
-
-# written by version 0.1.0 before it could go back, after two trainings
-OF_FORMAT_1 = """{
- "run": "001795553912-0011223344556677",
- "previous": "001795553900-8899aabbccddeeff",
- "imported": false,
- "examples": true,
- "trainings": [
-  {"digest": "aa", "samples": 3, "at": 1795553900.25},
-  {"digest": "bb", "samples": 4, "at": 1795553912.5}
- ],
- "format": 1
-}"""
-
-
-def test_a_model_of_the_first_format_predicts_and_learns_on(store, make_draws):
-    first, second = make_draws(2)
-    learn(store, file_of(first))
-    learned = now(store).current
-    for name in ("classifier.npz", "examples.npz"):
-        data = store.get(f"{RUNS}/{learned.name}/{name}").data
-        store.put(f"{RUNS}/001795553912-0011223344556677/{name}", data)
-        store.put(f"{RUNS}/001795553900-8899aabbccddeeff/{name}", b"of the run before")
-    store.put(MODEL.manifest, OF_FORMAT_1.encode())
-
-    assert current(store) == learned_at_once(store, first)
-    assert [training.samples for training in now(store).current.trainings] == [3, 4]
-    Models(store).learn(MODEL, "bb", lambda: pytest.fail("learned already"))
-    learn(store, file_of(second))
-    assert current(store) == learned_at_once(store, first, second)
-    assert now(store).previous.name == "001795553912-0011223344556677"
-    assert len(now(store).current.trainings) == 3
-
-
 def test_the_manifest_says_what_the_model_is_about(store):
     course = Course(n_features=8)
     learn(store, course.labelled(12))
@@ -633,6 +598,49 @@ def test_a_manifest_of_a_newer_server_is_refused(store, make_draws):
         with pytest.raises(errors.NewerModel):
             use()
     assert store.get(MODEL.manifest).data == newer
+
+
+GARBAGE = {
+    "a list": lambda facts: [facts],
+    "an earlier format": lambda facts: facts | {"format": 2},
+    "a format of text": lambda facts: facts | {"format": "3"},
+    "too few fields": lambda facts: {name: facts[name] for name in ("format", "born")},
+    "too many fields": lambda facts: facts | {"more": 1},
+    "changes that are no number": lambda facts: facts | {"changes": True},
+    "samples of text": lambda facts: changed(facts, n_samples="many"),
+    "no name of a run": lambda facts: changed(facts, name="yesterday"),
+    "a name with half a character": lambda facts: changed(facts, target="\ud800"),
+    "trainings that are no list": lambda facts: changed(facts, trainings={}),
+    "a time that is none": lambda facts: trained(facts, at=[]),
+    "a time after the year 9999": lambda facts: trained(facts, at=1e12),
+    "an infinite time": lambda facts: trained(facts, at=float("inf")),
+}
+
+
+def changed(facts, **values):
+    return facts | {"current": facts["current"] | values}
+
+
+def trained(facts, **values):
+    return changed(facts, trainings=[facts["current"]["trainings"][0] | values])
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_a_manifest_that_somebody_changed_is_refused_as_damaged(store, make_draws, garbage):
+    """At the edge, once: whoever has a manifest need not look at its values again."""
+    learn(store, file_of(*make_draws(1)))
+    facts = json.loads(store.get(MODEL.manifest).data)
+    store.put(MODEL.manifest, json.dumps(GARBAGE[garbage](facts)).encode())
+    with pytest.raises(errors.ModelIncomplete):
+        Models(store).classifier(MODEL)
+    store.put(MODEL.manifest, json.dumps(facts).encode())
+    assert Models(store).classifier(MODEL)
+
+
+def test_a_manifest_that_is_nested_without_end_is_damaged(store, make_draws):
+    store.put(MODEL.manifest, b'{"format": ' + b"[" * 100_000)
+    with pytest.raises(errors.ModelIncomplete):
+        Models(store).classifier(MODEL)
 
 
 def test_a_classifier_of_a_newer_server_is_refused(store, make_draws, monkeypatch):

@@ -112,23 +112,23 @@ def test_what_is_deleted_while_it_is_read_is_not_there(store):
     assert found.trained == []
 
 
-VERDICT = Verdict("good", "Yes", "It is.")
-SOUND = json.loads(KeptEvaluation(5, {}, VERDICT, "", "").to_bytes())
+SOUND = json.loads(
+    KeptEvaluation(5, {"status": 0}, Verdict("good", "Yes", "It is."), "", "").to_bytes()
+)
 
 
 @pytest.mark.parametrize(
-    "content",
+    "facts",
     [
-        "{",
-        "[]",
-        "null",
-        '{"runid": 1}',
-        json.dumps(SOUND | {"answer": []}),
-        json.dumps(SOUND | {"verdict": None}),
-        json.dumps(SOUND | {"verdict": {"level": "good", "headline": "Yes", "why": 1}}),
+        *([], None, {"runid": 1}, SOUND | {"answer": []}, SOUND | {"target": None}),
+        *(SOUND | {"runid": "5"}, SOUND | {"runid": 10**18}, SOUND | {"more": 1}),
+        *(SOUND | {"verdict": None}, SOUND | {"verdict": SOUND["verdict"] | {"why": 1}}),
     ],
 )
-def test_an_evaluation_that_cannot_be_read_is_passed_over(store, content):
+def test_an_evaluation_that_cannot_be_read_is_passed_over(store, facts):
     put(store, EXECUTION, "000000000005-a")
-    store.put(f"{EXECUTION.evaluations}/5-ab12.json", content.encode())
+    key = f"{EXECUTION.evaluations}/5-ab12.json"
+    store.put(key, json.dumps(SOUND).encode())
+    assert len(Overviews(store).one("default", "4d3fce33").evaluations) == 1
+    store.put(key, json.dumps(facts).encode())
     assert Overviews(store).one("default", "4d3fce33").evaluations == []

@@ -170,11 +170,6 @@ def test_an_imported_model_says_so(browser, models):
     assert "50 rows, of which a fair sample is kept, and a model that was imported" in shown
 
 
-def test_what_an_early_version_stored_is_told_as_far_as_it_is_known(browser, models):
-    put(models, run(2, 70, n_samples=0))
-    assert "on 70 rows in its last training" in text(browser.open("/"))
-
-
 def test_the_model_changed_last_is_listed_first_and_names_are_told_apart(browser, models):
     for i, age in enumerate((9, 2, 5)):
         put(models, run(age, target=TARGET), model=ModelId("default", f"{i}abcdefgh", "e"))
