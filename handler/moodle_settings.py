@@ -18,9 +18,18 @@ class Address:
     ----------
     url : str
         Its base, ``https://host``, ``http://host:port`` or ``https://host/path``.
+    name : str
+        What the address is, where a server has several, for instance "API Gateway".
+    seconds : int, optional
+        How long a request may take there; None: there is no gateway that limits it.
     """
 
     url: str
+    name: str = ""
+    seconds: int | None = None
+
+    def __str__(self) -> str:
+        return self.url
 
     @property
     def host(self) -> str:
@@ -40,8 +49,10 @@ class Address:
     @property
     def port(self) -> str:
         """What Moodle is to take for the port: whatever stands there precedes the endpoint."""
-        port = str(urlsplit(self.url).port or (443 if self.is_https else 80))
-        return f"{port}/{self.path}" if self.path else port
+        port = urlsplit(self.url).port
+        if port is None:
+            port = 443 if self.is_https else 80
+        return f"{port}/{self.path}" if self.path else str(port)
 
 
 def form(address: Address, username: str, password: str) -> dict[str, str]:

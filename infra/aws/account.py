@@ -75,10 +75,15 @@ def sign_in(region: str | None = None) -> Account:
             raise errors.RegionMissing
         if session.region_name not in known:
             raise errors.RegionUnknown(region=session.region_name, known=", ".join(known))
-        sts = session.client("sts", config=Config(retries=_RETRIES))
-        caller = sts.get_caller_identity()
+        return of_session(session)
     except (boto.BotoCoreError, boto.ClientError) as error:
         raise explained(error, region) from error
+
+
+def of_session(session: Any) -> Account:
+    """Find out whose account a session of boto3 is in."""
+    sts = session.client("sts", config=Config(retries=_RETRIES))
+    caller = sts.get_caller_identity()
     return Account(Names(caller["Account"], session.region_name), caller["Arn"], session)
 
 

@@ -5,47 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from handler.moodle_settings import Address
 from infra.aws import errors
 from infra.aws.account import Account
 from infra.aws.resources import STAGE
-from infra.local.client import Moodle
 
 Environment = dict[str, str]
+
+API_SECONDS = 29
 
 _ATTEMPTS = 6
 _PAUSE_SECONDS = 3
 _MAX_ENVIRONMENT = 4096  # bytes, as AWS counts them: of the JSON
 _CHANGED_MEANWHILE = {"PreconditionFailedException", "ResourceConflictException"}
-
-
-@dataclass(frozen=True)
-class Address:
-    """A way in.
-
-    Attributes
-    ----------
-    label : str
-    host : str
-    path : str
-        What precedes the endpoints: nothing, or the stage of API Gateway.
-    """
-
-    label: str
-    host: str
-    path: str = ""
-
-    def __str__(self) -> str:
-        return f"https://{self.host}{self.path}"
-
-    def moodle(self, username: str, password: str) -> Moodle:
-        """Return a client that speaks to this address."""
-        return Moodle(self.host, 443, username, password, secure=True, path=self.path)
 
 
 def configuration(account: Account) -> dict[str, Any] | None:
@@ -113,7 +89,7 @@ def change_environment(account: Account, change: Callable[[Environment], Environ
 
 
 def addresses(account: Account) -> list[Address]:
-    """Return the ways in that there are, the simplest for Moodle first."""
+    """Return the addresses that there are, the best for Moodle first."""
     return [address for find in (_function_url, _api_gateway) if (address := find(account))]
 
 
@@ -124,7 +100,7 @@ def _function_url(account: Account) -> Address | None:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return None
         raise
-    return Address("function URL", urlsplit(url["FunctionUrl"]).netloc)
+    return Address(url["FunctionUrl"].rstrip("/"), "function URL", 900)
 
 
 def _api_gateway(account: Account) -> Address | None:
@@ -137,7 +113,7 @@ def _api_gateway(account: Account) -> Address | None:
             return None
         raise
     host = f"{api['PhysicalResourceId']}.execute-api.{account.names.region}.amazonaws.com"
-    return Address("API Gateway", host, f"/{STAGE}")
+    return Address(f"https://{host}/{STAGE}", "API Gateway", API_SECONDS)
 
 
 def _required(account: Account) -> dict[str, Any]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import secrets
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
 
+from urllib3.exceptions import HTTPError
+
+from handler.moodle_settings import Address
 from infra.aws import errors, function, users
 from infra.aws.account import Account
-from infra.aws.function import Address
 from infra.lab.course import Course
-from infra.local.client import Moodle, Refused
-
-T = TypeVar("T")
+from infra.local.client import Answer, Moodle, Refused, over_http
 
 _SAMPLES = 60
 _ATTEMPTS = 12  # a new address takes some seconds to be known everywhere
 _PAUSE_SECONDS = 5
-_FAULTS = (Refused, OSError, http.client.HTTPException, json.JSONDecodeError, KeyError)
+_FAULTS = (Refused, HTTPError, OSError)
 
 
 def run(account: Account) -> None:
@@ -36,45 +34,58 @@ def run(account: Account) -> None:
         raise errors.NotDeployed(region=account.names.region)
     with users.temporary(account) as (name, password):
         for address in addresses:
-            _check(address, address.moodle(name, password))
+            _check(address, Moodle(over_http(address.url), name, password))
+
+
+def version(address: Address) -> str:
+    """Ask for ``/version``, again and again for a while, and return the answer.
+
+    Raises
+    ------
+    CommandFailed
+        When there was none in time.
+    """
+    moodle = Moodle(over_http(address.url), "", "")
+    return _said(address, "version", lambda: _patiently(moodle.version)).content.decode()
 
 
 def _check(address: Address, moodle: Moodle) -> None:
     course = Course(noise=0.2)
-    model = {"uniqueid": f"smoke-test-{secrets.token_hex(4)}", "dirhash": "execution"}
+    model = moodle.but(uniqueid=f"smoke-test-{secrets.token_hex(4)}", dirhash="execution")
     labelled, unlabelled = course.labelled(_SAMPLES), course.unlabelled(5)
-    print(f"  {address} ({address.label})", flush=True)
-
-    version = _said(address, "version", lambda: _patiently(lambda: moodle.get("version").decode()))
-    print(f"    /version says {version}", flush=True)
+    print(f"  {address} ({address.name})", flush=True)
+    print(f"    /version says {version(address)}", flush=True)
     try:
-        _done(address, "training", lambda: moodle.json("training", **model, dataset=labelled))
-        _done(address, "prediction", lambda: moodle.json("prediction", **model, dataset=unlabelled))
+        _done(address, "training", lambda: model.training(labelled))
+        _done(address, "prediction", lambda: model.prediction(unlabelled))
     finally:
-        _said(address, "deletemodel", lambda: moodle.post("deletemodel", **model))
+        _said(address, "deletemodel", model.deletemodel)
 
 
-def _done(address: Address, endpoint: str, ask: Callable[[], dict[str, object]]) -> None:
+def _done(address: Address, endpoint: str, ask: Callable[[], Answer]) -> None:
     """Ask, which must succeed in Moodle's eyes, and say how long it took."""
     began = time.monotonic()
     answer = _said(address, endpoint, ask)
-    if answer.get("status") != 0:
-        raise errors.SmokeFailed(address=address, reason=f"{endpoint} answered {answer}.")
+    if answer.json.get("status") != 0:
+        raise errors.SmokeFailed(address=address, reason=f"{endpoint} answered {answer.json}.")
     print(f"    {endpoint}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-def _said(address: Address, endpoint: str, ask: Callable[[], T]) -> T:
+def _said(address: Address, endpoint: str, ask: Callable[[], Answer]) -> Answer:
     try:
-        return ask()
+        answer = ask()
+        _ = answer.content
     except _FAULTS as error:
         reason = f"{endpoint}: {str(error) or type(error).__name__}."
         raise errors.SmokeFailed(address=address, reason=reason) from error
+    return answer
 
 
-def _patiently(ask: Callable[[], T]) -> T:
+def _patiently(ask: Callable[[], Answer]) -> Answer:
     for _ in range(_ATTEMPTS - 1):
-        try:
-            return ask()
-        except _FAULTS:
-            time.sleep(_PAUSE_SECONDS)
+        with suppress(*_FAULTS):
+            answer = ask()
+            if answer.status == 200:
+                return answer
+        time.sleep(_PAUSE_SECONDS)
     return ask()

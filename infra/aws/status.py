@@ -66,7 +66,7 @@ def overview(account: Account) -> Iterator[str]:
             f"{found['MemorySize']} MB, changed {changed} UTC",
         )
         for address in function.addresses(account):
-            yield _line("Address", f"{address} ({address.label})")
+            yield _line("Address", f"{address} ({address.name})")
         yield _line("Users", ", ".join(users.names(account)) or "none: every request is refused")
     kept = stored(account)
     yield _line("Models", f"{kept}, in the bucket {account.names.models}" if kept else "none")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from handler.auth.users import VARIABLE
-from infra.aws import function, moodle_settings, smoke, stack, users, zappa_settings
+from infra import moodle_settings
+from infra.aws import function, smoke, stack, users, zappa_settings
 from infra.aws.account import Account
 from infra.aws.steps import Step, announce, do
 from infra.aws.template import BUDGET_USD, LOG_DAYS
@@ -123,9 +124,6 @@ def _make_first_user(account: Account, passwords: dict[str, str]) -> None:
 
 
 def _tell_moodle(account: Account, passwords: dict[str, str]) -> None:
-    urls = {address.label: str(address) for address in function.addresses(account)}
-    ways = moodle_settings.ways(
-        urls.get("function URL", ""), urls.get("API Gateway", ""), zappa_settings.domain()
-    )
+    addresses = [*function.addresses(account), *zappa_settings.domain()]
     name = users.names(account)[0]
-    print(moodle_settings.describe(ways, name, passwords.get(name, "PASSWORD")))
+    print(moodle_settings.describe(addresses, name, passwords.get(name, "PASSWORD")))

@@ -72,26 +72,26 @@ def finish(cli: Any) -> None:
     ----------
     cli : zappa.cli.ZappaCLI
     """
-    from infra.aws import function_url, moodle_settings
+    from infra import moodle_settings
+    from infra.aws import account, errors, function, function_url, smoke, zappa_settings
 
-    client = cli.zappa.lambda_client
-    if function_url.narrow(client, cli.lambda_name):
+    if function_url.narrow(cli.zappa.lambda_client, cli.lambda_name):
         print("The function may now be invoked through its URL only, not by other AWS accounts.")
-    ways = moodle_settings.ways(
-        client.get_function_url_config(FunctionName=cli.lambda_name)["FunctionUrl"],
-        cli.zappa.get_api_url(cli.lambda_name, cli.api_stage),
-        cli.stage_config.get("domain", ""),
+    if SETTINGS_FOLLOW in os.environ:
+        return
+    addresses = function.addresses(account.of_session(cli.zappa.boto_session))
+    settings = moodle_settings.describe(
+        [*addresses, *zappa_settings.domain()], "USERNAME", "PASSWORD"
     )
-    if SETTINGS_FOLLOW not in os.environ:
-        print(moodle_settings.describe(ways, "USERNAME", "PASSWORD"))
+    print(settings)
     if os.environ.get("AWS_ENDPOINT_URL"):
         print("AWS_ENDPOINT_URL is set, so these addresses are not AWS's: not asked for /version.")
         return
-    for way in ways:
-        try:
-            print(f"{way.name} answers: version {moodle_settings.version(way)}.", flush=True)
-        except moodle_settings.NoAnswer as error:
-            sys.exit(str(error))
+    try:
+        for address in addresses:
+            print(f"{address} answers: version {smoke.version(address)}.", flush=True)
+    except errors.SmokeFailed as error:
+        sys.exit(str(error))
 
 
 def _check_settings(cli: Any) -> None:

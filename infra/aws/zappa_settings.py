@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from handler.moodle_settings import Address
 from handler.settings import BUCKET
 from infra import ROOT
 from infra.aws import errors
+from infra.aws.function import API_SECONDS
 from infra.aws.resources import STAGE, Names
 
 FILE = ROOT / "zappa_settings.json"
@@ -45,9 +47,10 @@ def clear() -> bool:
     return _write(settings)
 
 
-def domain() -> str:
-    """Return the domain of one's own that ``zappa certify`` serves; empty: there is none."""
-    return str(_read()[STAGE].get("domain", ""))
+def domain() -> list[Address]:
+    """Return the address of the domain of one's own that ``zappa certify`` serves, if there is."""
+    name = _read()[STAGE].get("domain")
+    return [Address(f"https://{name}", "your domain", API_SECONDS)] if name else []
 
 
 def _read() -> dict[str, Any]:

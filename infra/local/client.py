@@ -1,98 +1,207 @@
-"""A client that speaks to the server as Moodle does."""
+"""A client that speaks to the server as Moodle does, over HTTP or whatever carries its requests."""
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
-import urllib.parse
-from dataclasses import dataclass
-from typing import Any
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
-_BOUNDARY = "------------------------demonstration0"
+import urllib3
+from urllib3.filepost import encode_multipart_formdata
+
+AGENT = "MoodleBot/4.5 (+https://site.example/moodle)"
+
+_BOUNDARY = "------------------------62215a4b63c153e4"
+CONTENT_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
 _SECONDS = 300  # Moodle itself waits for ever
 
-
-@dataclass(frozen=True)
-class Moodle:
-    """One Moodle site.
-
-    Parameters
-    ----------
-    host : str
-    port : int
-    username, password : str
-    secure : bool
-        Whether to use HTTPS.
-    path : str
-        What a gateway wants before the endpoints, for instance ``/production``.
-    """
-
-    host: str
-    port: int
-    username: str
-    password: str
-    secure: bool = False
-    path: str = ""
-
-    def get(self, endpoint: str, **fields: str) -> bytes:
-        """Send parameters in the query string and return the answer's body.
-
-        Raises
-        ------
-        Refused
-            With the server's sentence, as Moodle would show it.
-        """
-        query = f"?{urllib.parse.urlencode(fields)}" if fields else ""
-        return self._send("GET", f"/{endpoint}{query}", b"", {})
-
-    def post(self, endpoint: str, **fields: str | bytes) -> bytes:
-        """Send a form, files as bytes, and return the answer's body; raise `Refused`."""
-        parts = []
-        for name, value in fields.items():
-            extra = (
-                f'; filename="{name}"\r\nContent-Type: application/octet-stream'
-                if isinstance(value, bytes)
-                else ""
-            )
-            content = value if isinstance(value, bytes) else value.encode()
-            head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
-            parts.append(head.encode() + content + b"\r\n")
-        body = b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()
-        content_type = f"multipart/form-data; boundary={_BOUNDARY}"
-        return self._send("POST", f"/{endpoint}", body, {"Content-Type": content_type})
-
-    def json(self, endpoint: str, **fields: str | bytes) -> dict[str, Any]:
-        """Send a form and return the answer's JSON."""
-        answer: dict[str, Any] = json.loads(self.post(endpoint, **fields))
-        return answer
-
-    def _send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> bytes:
-        credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        # a new connection for each request, as Moodle makes it
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=_SECONDS)
-        try:
-            connection.request(
-                method,
-                self.path + target,
-                body,
-                headers
-                | {
-                    "Authorization": f"Basic {credentials}",
-                    "User-Agent": "MoodleBot/4.5 (+http://127.0.0.1/demonstration)",
-                },
-            )
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise Refused(
-                f"Server error HTTP status code {answer.status}: {content.decode(errors='replace')}"
-            )
-        return content
+Fields = Mapping[str, Any]
 
 
 class Refused(Exception):
     """An answer other than 200, in the words in which Moodle shows it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The body of a success.
+
+        Raises
+        ------
+        Refused
+            With the server's sentence.
+        """
+        if self.status != 200:
+            said = self.body.decode(errors="replace")
+            raise Refused(f"Server error HTTP status code {self.status}: {said}")
+        return self.body
+
+    @property
+    def json(self) -> Any:
+        """The body of a success, read as JSON; raises `Refused`."""
+        return json.loads(self.content)
+
+
+# Takes method, target, headers and body.
+Exchange = Callable[[str, str, Mapping[str, str], bytes], Answer]
+
+
+def over_http(url: str) -> Exchange:
+    """Return what sends requests to the server at an address.
+
+    Each has a new connection, as Moodle's have, and is sent once.
+
+    Parameters
+    ----------
+    url : str
+        Its base: ``http://host:port``, or ``https://host/path``.
+    """
+    path = urlsplit(url).path.rstrip("/")
+    base = url.removesuffix("/").removesuffix(path)
+
+    def exchange(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        with urllib3.PoolManager() as pool:
+            answer = pool.urlopen(
+                method,
+                base + path + target,
+                body=body,
+                headers=headers,
+                timeout=_SECONDS,
+                retries=False,
+            )
+        return Answer(answer.status, answer.headers, answer.data)
+
+    return exchange
+
+
+def multipart(fields: Fields) -> bytes:
+    """Return a form's body; what is bytes becomes a file, and what is None is left out."""
+    parts = {
+        name: (f"{name}.csv", value, "application/octet-stream")
+        if isinstance(value, bytes)
+        else str(value)
+        for name, value in _present(fields).items()
+    }
+    return encode_multipart_formdata(parts, _BOUNDARY)[0]
+
+
+@dataclass(frozen=True)
+class Moodle:
+    """One model of one Moodle site.
+
+    Parameters
+    ----------
+    exchange : callable
+        Takes method, target, headers and body, and returns an `Answer`.
+    user, password : str
+    uniqueid, dirhash : str, optional
+        The model's; None: not sent.
+    prefix : str
+        What a gateway wants before the endpoints, for instance ``/production``.
+    agent : str
+    niterations : int
+        How many iterations an evaluation has, where nothing else is asked for.
+    """
+
+    exchange: Exchange
+    user: str
+    password: str
+    uniqueid: str | None = "4d3fce33e708edeb67dc6220a222057ecb64d3dd"
+    dirhash: str | None = "818aba1d274d49706da25c4816a8fd57"
+    prefix: str = ""
+    agent: str = AGENT
+    niterations: int = 10
+
+    def but(self, **changes: Any) -> Self:
+        """Return the same Moodle with something changed."""
+        return replace(self, **changes)
+
+    def version(self) -> Answer:
+        """Ask for the version, which needs no user."""
+        return self.exchange("GET", f"{self.prefix}/version", {"User-Agent": self.agent}, b"")
+
+    def training(self, dataset: bytes) -> Answer:
+        """Send samples to learn."""
+        return self.post("training", **self._model, dataset=dataset)
+
+    def train(self, dataset: bytes) -> Self:
+        """Send samples to learn, which must succeed, and return this Moodle; raises `Refused`."""
+        answer = self.training(dataset).json
+        if answer != {"status": 0, "info": []}:
+            raise Refused(str(answer))
+        return self
+
+    def prediction(self, dataset: bytes) -> Answer:
+        """Send samples to predict."""
+        return self.post("prediction", **self._model, dataset=dataset)
+
+    def evaluation(
+        self,
+        dataset: bytes,
+        minscore: float = 0.7,
+        maxdeviation: float = 0.05,
+        niterations: int | None = None,
+        trained: str | None = None,
+    ) -> Answer:
+        """Send samples to evaluate with; `trained` is the dirhash of a model to be evaluated."""
+        return self.post(
+            "evaluation",
+            uniqueid=self.uniqueid,
+            minscore=minscore,
+            maxdeviation=maxdeviation,
+            niterations=self.niterations if niterations is None else niterations,
+            dirhash=self.dirhash,
+            dataset=dataset,
+            trainedmodeldirhash=trained,
+        )
+
+    def evaluationlog(self, runid: int | str) -> Answer:
+        """Fetch the log of an evaluation."""
+        return self.get("evaluationlog", **self._model, runid=runid)
+
+    def export(self) -> Answer:
+        """Fetch the model."""
+        return self.get("export", **self._model)
+
+    def import_(self, importzip: bytes) -> Answer:
+        """Send a model."""
+        return self.post("import", **self._model, importzip=importzip)
+
+    def deletemodel(self) -> Answer:
+        """Let the model be deleted."""
+        return self.post("deletemodel", uniqueid=self.uniqueid)
+
+    def get(self, endpoint: str, **fields: Any) -> Answer:
+        """Send parameters in the query string."""
+        return self.send("GET", f"/{endpoint}?{urlencode(_present(fields))}")
+
+    def post(self, endpoint: str, **fields: Any) -> Answer:
+        """Send a form, files as bytes."""
+        return self.send("POST", f"/{endpoint}", multipart(fields), {"Content-Type": CONTENT_TYPE})
+
+    def send(
+        self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send anything, signed in."""
+        credentials = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        ours = {"Authorization": f"Basic {credentials}", "User-Agent": self.agent}
+        return self.exchange(method, self.prefix + target, {**ours, **(headers or {})}, body)
+
+    @property
+    def _model(self) -> Fields:
+        return {"uniqueid": self.uniqueid, "dirhash": self.dirhash}
+
+
+def _present(fields: Fields) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

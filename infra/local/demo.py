@@ -8,16 +8,17 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
+from handler.auth import users
 from infra.lab.course import Course
 from infra.local import server
-from infra.local.client import Moodle, Refused
+from infra.local.client import Answer, Moodle, Refused
 
 T = TypeVar("T")
 
+_USER = "demonstration"
 _SEED = 2026
 _TO_PREDICT = 250
 
@@ -45,7 +46,12 @@ def run(n_students: int, out: Path) -> int:
     X, outcomes = course.draw(_TO_PREDICT)
     unlabelled = course.file(X, sample_ids=[f"{1000 + i}-3" for i in range(_TO_PREDICT)])
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as directory, server.running(Path(directory)) as (moodle, _):
+    entry, password = users.make_entry(_USER)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        server.running(Path(directory), environ={users.VARIABLE: entry}) as started,
+    ):
+        moodle = Moodle(started.exchange, _USER, password)
         print(f"The server is up after {time.perf_counter() - began:.1f} s. Asking it:\n")
         try:
             _ask(moodle, labelled, more, unlabelled, outcomes.tolist(), out)
@@ -67,38 +73,23 @@ def _ask(
     out: Path,
 ) -> None:
     """Send each of Moodle's requests and print a line about its answer."""
-    model = {"uniqueid": "demonstration", "dirhash": "execution"}
-    evaluation = {"uniqueid": "demonstration", "dirhash": "evaluation"}
-    copy = {"uniqueid": "imported", "dirhash": "execution"}
+    model = moodle.but(uniqueid="demonstration", dirhash="execution")
+    evaluated = model.but(dirhash="evaluation")
+    copy = model.but(uniqueid="imported")
     size = f"{len(labelled) / 1e6:.1f} MB"
 
     print(f"{'request':<15}{'seconds':>8}  what came back")
-    _line("version", lambda: moodle.get("version").decode(), lambda version: version)
-    _line(
-        "training",
-        lambda: _ok(moodle.json("training", **model, dataset=labelled)),
-        lambda answer: f"learned {size}",
-    )
-    _line(
-        "training",
-        lambda: _ok(moodle.json("training", **model, dataset=more)),
-        lambda answer: "learned more students, and forgot none",
-    )
+    _line("version", lambda: moodle.version().content.decode(), lambda version: version)
+    _line("training", lambda: model.train(labelled), lambda _: f"learned {size}")
+    _line("training", lambda: model.train(more), lambda _: "learned more students, and forgot none")
     predictions = _line(
         "prediction",
-        lambda: _ok(moodle.json("prediction", **model, dataset=unlabelled))["predictions"],
+        lambda: _predictions(model.prediction(unlabelled)),
         lambda rows: _said(rows, outcomes),
     )
     result = _line(
         "evaluation",
-        lambda: moodle.json(
-            "evaluation",
-            **evaluation,
-            minscore="0.7",
-            maxdeviation="0.05",
-            niterations="10",
-            dataset=labelled,
-        ),
+        lambda: evaluated.evaluation(labelled).json,
         lambda answer: (
             f"score {answer['score']:.3f} ± {answer['score_deviation']:.3f}, "
             f"AUC {answer['auc']:.3f}, status {answer['status']}"
@@ -106,32 +97,19 @@ def _ask(
     )
     _line(
         "evaluationlog",
-        lambda: _unpack(
-            moodle.get("evaluationlog", **evaluation, runid=str(result["runid"])),
-            out / "evaluation",
-        ),
+        lambda: _unpack(evaluated.evaluationlog(result["runid"]).content, out / "evaluation"),
         lambda names: f"{len(names)} files; open {out / 'evaluation' / 'report.html'}",
     )
-    exported = _line(
-        "export", lambda: moodle.get("export", **model), lambda data: f"{len(data):,} bytes"
-    )
+    exported = _line("export", lambda: model.export().content, lambda data: f"{len(data):,} bytes")
     (out / "model.zip").write_bytes(exported)
-    _line(
-        "import",
-        lambda: moodle.post("import", **copy, importzip=exported).decode(),
-        lambda answer: answer,
-    )
+    _line("import", lambda: copy.import_(exported).content.decode(), lambda answer: answer)
     _line(
         "prediction",
-        lambda: _ok(moodle.json("prediction", **copy, dataset=unlabelled))["predictions"],
+        lambda: _predictions(copy.prediction(unlabelled)),
         lambda rows: _same(rows, predictions),
     )
-    for uniqueid in ("demonstration", "imported"):
-        _line("deletemodel", partial(_delete, moodle, uniqueid), str)
-
-
-def _delete(moodle: Moodle, uniqueid: str) -> str:
-    return moodle.post("deletemodel", uniqueid=uniqueid).decode()
+    for delete in (model.deletemodel, copy.deletemodel):
+        _line("deletemodel", delete, lambda answer: answer.content.decode())
 
 
 def _line(name: str, ask: Callable[[], T], say: Callable[[T], str]) -> T:
@@ -143,10 +121,12 @@ def _line(name: str, ask: Callable[[], T], say: Callable[[T], str]) -> T:
     return answer
 
 
-def _ok(answer: dict[str, Any]) -> dict[str, Any]:
-    if answer["status"] != 0:
-        _fail(" ".join(answer["info"]))
-    return answer
+def _predictions(answer: Answer) -> list[list[str]]:
+    told = answer.json
+    if told["status"] != 0:
+        _fail(" ".join(told["info"]))
+    rows: list[list[str]] = told["predictions"]
+    return rows
 
 
 def _same(rows: list[list[str]], expected: list[list[str]]) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 from handler import __main__ as command
 from handler.auth import users
 from handler.auth.users import Users
+from handler.moodle_settings import Address
 from handler.settings import Settings
+from infra import moodle_settings
 
 _USERNAME = "moodle"
 
@@ -27,19 +29,9 @@ def run(host: str, port: int) -> int:
     username, password = local_user(settings)
     if not settings.users:
         settings = dataclasses.replace(settings, users=Users.parse(f"{username}:{password}"))
-    print(
-        "In Moodle, under Site administration > Plugins > Machine learning backends > Python "
-        "machine learning backend:\n"
-        f"    Use a server  yes\n"
-        f"    Host          {host}\n"
-        f"    Port          {port}\n"
-        f"    Use HTTPS     no\n"
-        f"    Username      {username}\n"
-        f"    Password      {password}\n"
-        "and under Site administration > Analytics > Analytics settings choose it as the default "
-        "predictions processor. Ctrl-C stops the server.",
-        flush=True,
-    )
+    address = Address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    lines = [*moodle_settings.entered(address, username, password), moodle_settings.CHOOSE]
+    print("\n".join([*lines, "Ctrl-C stops the server."]), flush=True)
     return command.serve_until_interrupted(settings, host, port)
 
 

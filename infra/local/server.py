@@ -5,86 +5,122 @@ from __future__ import annotations
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from handler import settings
-from handler.auth import users
-from infra.local.client import Moodle
+from infra import ROOT
+from infra.local.client import Exchange, over_http
 
-_USERNAME = "demonstration"
-_START_SECONDS = 60
+_START_SECONDS = 120
+_STOP_SECONDS = 120
 
 
 class NotStarted(Exception):
     """The server did not start; the message says what it wrote."""
 
 
+@dataclass(frozen=True)
+class Server:
+    """A ``python -m handler`` that answers.
+
+    Attributes
+    ----------
+    process : subprocess.Popen
+    first_line : str
+        In which it says where it listens.
+    log : Path
+        What it writes to standard error.
+    """
+
+    process: subprocess.Popen[str]
+    first_line: str
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """Where it listens on this machine."""
+        found = re.search(r"http://\S+:(\d+),", self.first_line)
+        assert found
+        return int(found[1])
+
+    @property
+    def exchange(self) -> Exchange:
+        """What sends requests to it."""
+        return over_http(f"http://127.0.0.1:{self.port}")
+
+    def stop(self, by: int = signal.SIGTERM) -> tuple[int, str]:
+        """Stop it, and return its exit status and what it printed in the end."""
+        assert self.process.stdout is not None
+        self.process.send_signal(by)
+        rest = self.process.stdout.read()
+        return self.process.wait(timeout=_STOP_SECONDS), rest
+
+
 @contextmanager
 def running(
-    directory: Path,
-    more_users: Sequence[str] = (),
+    folder: Path,
+    *arguments: str,
+    module: str = "handler",
     environ: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[tuple[Moodle, int]]:
-    """Run ``python -m handler`` on a free port, with a store of its own, and stop it afterwards.
+) -> Iterator[Server]:
+    """Run a server on a free port, with nothing of this process's settings, and stop it afterwards.
 
     Parameters
     ----------
-    directory : Path
+    folder : Path
         For its log, and for the models where `environ` names no bucket.
-    more_users : sequence of str
-        Entries of further users.
+    *arguments : str
+        Further options.
+    module : str
+        What to run instead of the usual one.
     environ : mapping of str to str
-        Further variables.
+        Its settings; users, above all.
 
-    Yields
+    Raises
     ------
-    moodle : Moodle
-        A site that may use it.
-    pid : int
-        The server's process.
+    NotStarted
     """
-    entry, password = users.make_entry(_USERNAME)
-    environ = {
-        **{name: value for name, value in os.environ.items() if name not in settings.VARIABLES},
-        users.VARIABLE: ",".join([entry, *more_users]),
-        settings.DIRECTORY: str(directory / "models"),
-        **environ,
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOODLE"))
     }
-    log = directory / "server.log"
+    log = folder / f"{uuid.uuid4().hex}.log"
     with (
-        log.open("w") as errors,
+        log.open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "handler", "--port", "0"],
-            env=environ,
+            [sys.executable, "-m", module, "--port", "0", *arguments],
+            cwd=ROOT,
+            env={**inherited, settings.DIRECTORY: str(folder / "models"), **environ},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-        ) as server,
+        ) as process,
     ):
         try:
-            yield Moodle("127.0.0.1", _port(server, log), _USERNAME, password), server.pid
+            yield Server(process, _first_line(process, log), log)
         finally:
-            server.terminate()
+            if process.poll() is None:
+                process.terminate()
 
 
-def _port(server: subprocess.Popen[str], log: Path) -> int:
-    """Wait for the line in which the server says where it listens."""
-    assert server.stdout is not None
+def _first_line(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(
-        target=lambda out: lines.put(out.readline()), args=(server.stdout,), daemon=True
+        target=lambda out: lines.put(out.readline()), args=(process.stdout,), daemon=True
     ).start()
     try:
         line = lines.get(timeout=_START_SECONDS)
     except queue.Empty:
         line = ""
-    port = re.search(r"http://\S+:(\d+),", line)
-    if not port:
+    if not re.search(r"http://\S+:\d+,", line):
         raise NotStarted(f"The server did not start: {log.read_text().strip() or 'no answer'}")
-    return int(port[1])
+    return line

@@ -3,19 +3,20 @@
 import json
 import os
 import sys
+from urllib.parse import urlsplit
 
 from infra.__main__ import main
-from infra.aws import function
-from infra.local.client import Moodle
+from infra.aws import smoke
+from infra.local.client import over_http
 
 PORTS = "TEST_PORTS"  # variable: JSON, the port by the address's path
 
 
-def here(address, username, password):
-    port = json.loads(os.environ[PORTS])[address.path]
-    return Moodle("127.0.0.1", port, username, password, path=address.path)
+def over_http_here(url):
+    path = urlsplit(url).path
+    return over_http(f"http://127.0.0.1:{json.loads(os.environ[PORTS])[path]}{path}")
 
 
 if __name__ == "__main__":
-    function.Address.moodle = here
+    smoke.over_http = over_http_here
     sys.exit(main())

@@ -11,7 +11,6 @@ import threading
 import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from handler.auth.users import VARIABLE
 from infra.aws import zappa_settings
 from infra.aws.resources import Names
 from infra.lab.course import Course
+from infra.local.client import over_http
 from infra.local.gateway.events import FUNCTION_URL, HTTP_API, REST_API, Gateway
 from infra.local.gateway.listener import Pool, serving
 from infra.local.gateway.runtime import Function, Instance, fetch_client
@@ -34,7 +34,7 @@ from infra.package.__main__ import can_run
 from tests import moto_gaps
 from tests.aws.command import PORTS
 from tests.conftest import AWS, serve_forever
-from tests.handler.conftest import USERS, Moodle, exchange
+from tests.handler.conftest import USERS, moodle_at
 
 REGION = AWS["AWS_DEFAULT_REGION"]
 NAME = "moodle-mlbackend-production"
@@ -270,7 +270,7 @@ class Door:
 
     @property
     def moodle(self):
-        return Moodle(partial(exchange, self.port), prefix=self.gateway.prefix)
+        return moodle_at(over_http(f"http://127.0.0.1:{self.port}"), prefix=self.gateway.prefix)
 
 
 @pytest.fixture(scope="session", params=GATEWAYS)

@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urljoin
 import pytest
 
 from infra.lab.course import Course
+from infra.local.client import multipart
 from infra.local.gateway.events import FUNCTION_URL, REST_API
 from infra.local.gateway.runtime import FunctionFailed
-from tests.handler.conftest import multipart
 
 
 def test_models_land_in_the_bucket(moodle, course, client, names):

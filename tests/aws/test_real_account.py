@@ -16,10 +16,11 @@ import pytest
 from infra.aws import function, stack, status, zappa_settings
 from infra.aws.account import sign_in
 from infra.lab.course import Course
-from infra.local.client import Refused
+from infra.local.client import Moodle, over_http
 
 PROJECT = Path(__file__).parents[2]
 MODEL = {"uniqueid": "real-account", "dirhash": "execution"}
+LARGE = {"uniqueid": "real-account-large", "dirhash": "execution"}
 MAILBOX = "success@simulator.amazonses.com"  # AWS's own, which takes mail and forgets it
 
 
@@ -69,7 +70,7 @@ def addresses(account, printed):
 def ways(addresses, printed):
     """Clients with the first user's password, one for each way in."""
     password = re.search(r"Password +(\S+)", printed)[1]
-    return [address.moodle("moodle", password) for address in addresses]
+    return [Moodle(over_http(address.url), "moodle", password, **MODEL) for address in addresses]
 
 
 def file_of(megabytes):
@@ -87,40 +88,31 @@ def test_it_tested_itself_and_printed_the_settings(printed, addresses):
 
 def test_what_one_way_in_learned_the_other_knows(ways):
     course = Course(noise=0.2)
-    assert ways[0].json("training", **MODEL, dataset=course.labelled(300))["status"] == 0
+    ways[0].train(course.labelled(300))
     unlabelled = course.unlabelled(20)
-    answers = [way.json("prediction", **MODEL, dataset=unlabelled) for way in ways]
-    assert answers[0] == answers[1]
+    answers = [way.prediction(unlabelled).json for way in ways]
     assert answers[0]["status"] == 0
+    assert all(answer == answers[0] for answer in answers)
 
 
 def test_files_and_zips_arrive_unharmed(ways):
     for way in ways:
-        exported = way.get("export", **MODEL)
+        exported = way.export().content
         assert exported.startswith(b"PK")
-        copy = {"uniqueid": "real-account-copy", "dirhash": "execution"}
-        assert way.post("import", **copy, importzip=exported) == b"Ok"
-        assert way.get("export", **copy) == exported
+        copy = way.but(uniqueid="real-account-copy")
+        assert copy.import_(exported).content == b"Ok"
+        assert copy.export().content == exported
 
 
 @pytest.mark.parametrize("way", [0, 1])
 def test_lambdas_limit_is_where_the_documentation_says(ways, way):
-    large = {"uniqueid": f"real-account-large-{way}", "dirhash": "execution"}
-    assert ways[way].json("training", **large, dataset=file_of(4.6))["status"] == 0
-    with pytest.raises(Refused, match="413"):
-        ways[way].json("training", **large, dataset=file_of(4.9))
+    large = ways[way].but(**LARGE)
+    large.train(file_of(4.6))
+    assert large.training(file_of(4.9)).status == 413
 
 
 def test_a_whole_evaluation_fits_into_the_gateways_time(ways):
-    answer = ways[1].json(
-        "evaluation",
-        uniqueid="real-account-large-1",
-        dirhash="evaluation",
-        minscore="0.7",
-        maxdeviation="0.05",
-        niterations="10",
-        dataset=file_of(4.5),
-    )
+    answer = ways[-1].but(**LARGE).evaluation(file_of(4.5)).json
     assert answer["status"] in (0, 4, 8, 12)
 
 
@@ -158,16 +150,14 @@ def test_an_update_keeps_users_and_models(account, ways):
     assert function.environment(account) == before
     unlabelled = Course(noise=0.2).unlabelled(5)
     for way in ways:
-        assert way.json("prediction", **MODEL, dataset=unlabelled)["status"] == 0
+        assert way.prediction(unlabelled).json["status"] == 0
 
 
-def test_a_new_password_ends_the_old_one(ways, addresses):
+def test_a_new_password_ends_the_old_one(ways):
     password = re.search(r"Password +(\S+)", infra("users", "password", "moodle"))[1]
     unlabelled = Course().unlabelled(2)
-    with pytest.raises(Refused, match="401"):
-        ways[0].json("prediction", **MODEL, dataset=unlabelled)
-    renewed = addresses[0].moodle("moodle", password)
-    assert renewed.json("prediction", **MODEL, dataset=unlabelled)["status"] == 0
+    assert ways[0].prediction(unlabelled).status == 401
+    assert ways[0].but(password=password).prediction(unlabelled).json["status"] == 0
 
 
 def test_smoke_and_status(printed, addresses):

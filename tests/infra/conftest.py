@@ -5,6 +5,7 @@ import shutil
 import threading
 import zipfile
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -18,7 +19,7 @@ from infra.aws import function, smoke, stack, zappa_settings
 from infra.aws.account import sign_in
 from infra.aws.resources import Names
 from infra.aws.tools import Tools
-from infra.local.client import Moodle
+from infra.local.client import over_http
 from tests import moto_gaps
 from tests.conftest import QuietHandler
 
@@ -187,11 +188,9 @@ def deployed_server(account, monkeypatch):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setattr(
-        function.Address,
-        "moodle",
-        lambda address, name, password: Moodle(
-            "127.0.0.1", server.server_port, name, password, path=address.path
-        ),
+        smoke,
+        "over_http",
+        lambda url: over_http(f"http://127.0.0.1:{server.server_port}{urlsplit(url).path}"),
     )
     yield
     server.shutdown()

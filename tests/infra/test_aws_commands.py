@@ -1,14 +1,17 @@
 """The commands for AWS, as one types them; what they do is tested in files of their own."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from handler.moodle_settings import Address
 from infra import __main__ as command
-from infra.aws import down, function, policies, smoke, template, tools, up, users
+from infra.aws import down, policies, smoke, template, tools, up, users
 from infra.aws.resources import Names
 from infra.aws.tools import Tools
+from infra.local.client import Answer
 
 
 @pytest.fixture
@@ -88,30 +91,48 @@ def test_smoke_tells_what_does_not_work(type_, deployed, deployed_server, names)
     assert users.names(deployed) == []
 
 
-def test_smoke_tells_an_answer_that_is_no_success(deployed, monkeypatch):
-    class Refusing:
-        def get(self, *_, **__):
-            return b"3.0.5"
+@pytest.fixture
+def over(monkeypatch):
+    """Send the requests of smoke tests to a function instead of over HTTP."""
 
-        def json(self, *_, **__):
-            return {"status": 8, "info": ["Too little."]}
+    def over(answer):
+        monkeypatch.setattr(smoke, "over_http", lambda url: lambda *request: answer(url, *request))
 
-        def post(self, *_, **__):
-            return b"Ok"
+    return over
 
-    monkeypatch.setattr(function.Address, "moodle", lambda *_: Refusing())
+
+def test_smoke_tells_an_answer_that_is_no_success(deployed, over):
+    def refuse(url, method, target, headers, body):
+        return Answer(200, {}, b'{"status": 8, "info": ["Too little."]}')
+
+    over(refuse)
     with pytest.raises(smoke.errors.SmokeFailed, match=r"training answered.*Too little\."):
         smoke.run(deployed)
 
 
-def test_an_address_is_asked_over_https():
-    address = function.Address(
-        "API Gateway", "x.execute-api.eu-west-1.amazonaws.com", "/production"
-    )
-    moodle = address.moodle("me", "secret")
-    assert moodle.secure
-    assert (moodle.host, moodle.port, moodle.path) == (address.host, 443, "/production")
-    assert str(address) == "https://x.execute-api.eu-west-1.amazonaws.com/production"
+def test_smoke_asks_aws_over_https(deployed, over):
+    asked = []
+
+    def refuse(url, *request):
+        asked.append(url)
+        return Answer(403, {}, b"Forbidden")
+
+    over(refuse)
+    with pytest.raises(smoke.errors.SmokeFailed, match="403: Forbidden"):
+        smoke.run(deployed)
+    assert all(re.fullmatch(r"https://\w+\.lambda-url\.\S+", url) for url in asked)
+
+
+def test_a_new_address_is_asked_until_it_answers(mock_account, over):
+    asked = []
+
+    def answer_later(url, method, target, headers, body):
+        asked.append((url, method, target))
+        return Answer(200 if len(asked) > 2 else 403, {}, b"3.0.5")
+
+    over(answer_later)
+    assert smoke.version(Address("https://x.example/production")) == "3.0.5"
+    assert asked == [("https://x.example/production", "GET", "/version")] * 3
 
 
 # the programs -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The server under load: a short run, and that what must not be would be seen."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from infra.lab.load import __main__ as load
 from infra.lab.load.figures import Figures, Trend
 from infra.lab.load.site import Site, WrongAnswer
+from infra.local.client import Answer, Moodle
 
 
 def test_clients_that_share_a_server_get_their_own_answers_and_lose_nothing():
@@ -25,25 +27,19 @@ def test_clients_that_share_a_server_get_their_own_answers_and_lose_nothing():
     assert "Errors and answers that were not the client's own: 0" in done.stdout
 
 
-class Server:
-    """Predicts by the sign of a column, as the model of a site does; may change what it says."""
+def make_site(column, change=lambda rows: rows):
+    """Make a site whose server predicts by the sign of a column, and may change what it says."""
 
-    username = "us"
-
-    def __init__(self, column, change=lambda rows: rows):
-        self._column = column
-        self._change = change
-
-    def json(self, endpoint, dataset, **fields):
-        _, about, _, *lines = dataset.decode().splitlines()
+    def exchange(method, target, headers, body):
+        content = body.split(b"\r\n\r\n")[-1].rpartition(b"\r\n--")[0]
+        _, about, _, *lines = content.decode().splitlines()
         classes = re.search(r"(\d+),(\d+)\]", about).groups()
         rows = [line.split(",") for line in lines]
-        rows = [[row[0], classes[float(row[1 + self._column]) > 0], "0.9"] for row in rows]
-        return {"status": 0, "info": [], "predictions": self._change(rows)}
+        rows = [[row[0], classes[float(row[1 + column]) > 0], "0.9"] for row in rows]
+        told = {"status": 0, "info": [], "predictions": change(rows)}
+        return Answer(200, {}, json.dumps(told).encode())
 
-
-def make_site(*server):
-    return Site(3, Server(*server), lambda endpoint, seconds: None)
+    return Site(3, Moodle(exchange, "us", "secret"), lambda endpoint, seconds: None)
 
 
 def test_a_right_answer_is_taken():

@@ -12,7 +12,7 @@ from handler.store import s3
 from infra.aws import policies
 from infra.aws.resources import Names, bucket_arn
 from infra.lab.course import Course
-from tests.handler.conftest import Answer, Moodle
+from tests.handler.conftest import moodle_of
 from tests.infra.iam import actions, allows, as_list
 
 NAMES = Names("123456789012", "eu-central-1")
@@ -36,13 +36,7 @@ def moodle(bucket):
     settings = Settings.from_environ(
         {"MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": bucket, "HOME": "/", **USER}
     )
-    client = create_app(settings).test_client()
-
-    def exchange(method, target, headers, body):
-        answer = client.open(target, method=method, headers=headers, data=body)
-        return Answer(answer.status_code, answer.headers, answer.data)
-
-    return Moodle(exchange)
+    return moodle_of(create_app(settings))
 
 
 @pytest.fixture

@@ -119,18 +119,14 @@ def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
 def test_a_failed_smoke_test_is_told_and_the_user_stays(
     really_bring_up, account, monkeypatch, capsys
 ):
-    monkeypatch.setattr(function.Address, "moodle", lambda *_: Broken())
+    def break_down(*_):
+        raise OSError("out of order")
+
+    monkeypatch.setattr(smoke, "over_http", lambda url: break_down)
     with pytest.raises(errors.SmokeFailed, match="out of order"):
         really_bring_up()
     assert users.names(account) == ["moodle"]
     assert "Password" in capsys.readouterr().out
-
-
-class Broken:
-    def get(self, *_, **__):
-        raise OSError("out of order")
-
-    post = json = get
 
 
 def test_users_survive_that_a_broken_deployment_is_made_anew(bring_up, account, names):

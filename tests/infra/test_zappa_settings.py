@@ -51,6 +51,7 @@ def test_a_broken_file_is_told(names, settings_file, text):
 
 
 def test_the_domain_that_zappa_serves_is_known(settings_file):
-    assert zappa_settings.domain() == ""
+    assert zappa_settings.domain() == []
     settings_file.write_text('{"production": {"domain": "ml.site.example"}}')
-    assert zappa_settings.domain() == "ml.site.example"
+    (domain,) = zappa_settings.domain()
+    assert (domain.url, domain.seconds) == ("https://ml.site.example", 29)

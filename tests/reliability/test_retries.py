@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +13,10 @@ from werkzeug.test import run_wsgi_app
 from zappa.wsgi import create_wsgi_request
 
 from handler.models import evaluations
+from infra.local.client import over_http
 from infra.local.gateway.events import REST_API
 from infra.local.gateway.listener import Pool, serving
-from tests.handler.conftest import Moodle, exchange, moodle_of
+from tests.handler.conftest import moodle_at, moodle_of
 from tests.handler.spy import Spy
 from tests.reliability.models import MODEL, exported, require_union
 
@@ -24,7 +24,7 @@ from tests.reliability.models import MODEL, exported, require_union
 @pytest.fixture
 def moodle(place):
     """Each request meets a new process."""
-    return Moodle(
+    return moodle_at(
         lambda *request: moodle_of(place.app()).exchange(*request),
         uniqueid=MODEL.uniqueid,
         dirhash=MODEL.dirhash,
@@ -156,8 +156,8 @@ class Instance:
 def behind(gateway, *instances):
     """Give a Moodle that asks functions through a gateway."""
     with serving(Pool(instances), gateway, "127.0.0.1", 0) as port:
-        yield Moodle(
-            partial(exchange, port),
+        yield moodle_at(
+            over_http(f"http://127.0.0.1:{port}"),
             uniqueid=MODEL.uniqueid,
             dirhash=MODEL.dirhash,
             prefix=gateway.prefix,

@@ -8,7 +8,6 @@ for; moto plays it in this process.
 from __future__ import annotations
 
 import base64
-import http.client
 import logging
 import os
 import statistics
@@ -18,11 +17,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import urllib3
+
 from handler import settings
 from handler.auth import users
 from infra.lab.bench import process
 from infra.lab.bench.goals import Goal
 from infra.lab.course import Course
+from infra.local.client import CONTENT_TYPE, multipart
 
 _TIMES = 9
 _BUCKET = "benchmark"
@@ -42,7 +44,7 @@ def answer(method, endpoint, query="", body=b""):
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_TYPE": "multipart/form-data; boundary=boundary",
+        "CONTENT_TYPE": sys.argv[3],
         "CONTENT_LENGTH": str(len(body)),
         "HTTP_AUTHORIZATION": sys.argv[1],
         "wsgi.url_scheme": "http",
@@ -54,13 +56,10 @@ def answer(method, endpoint, query="", body=b""):
 
 
 def _request(endpoint: str, dirhash: str) -> str:
-    """Return a program that sends a dataset (its second argument) to the application."""
+    """Return a program that sends a form (its second argument) to the application."""
     return f"""{_PROGRAM}
-with open(sys.argv[2], "rb") as dataset:
-    body = (
-        b'--boundary\\r\\nContent-Disposition: form-data; name="dataset"; filename="dataset"'
-        b"\\r\\n\\r\\n" + dataset.read() + b"\\r\\n--boundary--\\r\\n"
-    )
+with open(sys.argv[2], "rb") as form:
+    body = form.read()
 received = answer("POST", "/{endpoint}", "uniqueid=benchmark&dirhash={dirhash}", body)
 assert json.loads(received)["status"] == 0, received
 """
@@ -95,9 +94,9 @@ def _measure(folder: Path) -> dict[str, float]:
     entry, password = users.make_entry("benchmark")
     authorization = f"Basic {base64.b64encode(f'benchmark:{password}'.encode()).decode()}"
     course = Course()
-    labelled, unlabelled = folder / "labelled.csv", folder / "unlabelled.csv"
-    labelled.write_bytes(course.labelled(_ROWS))
-    unlabelled.write_bytes(course.unlabelled(_ROWS))
+    labelled, unlabelled = folder / "labelled", folder / "unlabelled"
+    labelled.write_bytes(multipart({"dataset": course.labelled(_ROWS)}))
+    unlabelled.write_bytes(multipart({"dataset": course.unlabelled(_ROWS)}))
     s3 = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log each request to S3
     s3.start()
@@ -114,28 +113,23 @@ def _measure(folder: Path) -> dict[str, float]:
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled before, as on Lambda
     found: dict[str, list[float]] = {name: [] for name in _STARTS}
     try:
-        connection = http.client.HTTPConnection(host, port)
-        connection.request("PUT", f"/{_BUCKET}")
-        assert connection.getresponse().status == 200
-        connection.close()
+        assert urllib3.request("PUT", f"http://{host}:{port}/{_BUCKET}").status == 200
         _processor_seconds(_request("training", "trained"), authorization, labelled, environ)
         for i in range(_TIMES):
             for name, code in _STARTS.items():
-                dataset = unlabelled if name == "prediction" else labelled
+                form = unlabelled if name == "prediction" else labelled
                 code = code.replace("NEW", f"new-{i}")
-                found[name].append(_processor_seconds(code, authorization, dataset, environ))
+                found[name].append(_processor_seconds(code, authorization, form, environ))
     finally:
         s3.stop()
     return {name: statistics.median(times) for name, times in found.items()}
 
 
-def _processor_seconds(
-    code: str, authorization: str, dataset: Path, environ: dict[str, str]
-) -> float:
+def _processor_seconds(code: str, authorization: str, form: Path, environ: dict[str, str]) -> float:
     """Run code in a new process, and return how long it kept the processor busy."""
     with process.one_core():
         started = subprocess.Popen(
-            [sys.executable, "-c", code, authorization, str(dataset)], env=environ
+            [sys.executable, "-c", code, authorization, str(form), CONTENT_TYPE], env=environ
         )
     _, status, used = os.wait4(started.pid, 0)
     started.returncode = os.waitstatus_to_exitcode(status)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from handler.auth import users
 from infra.lab.bench import datasets, process
 from infra.lab.bench.goals import Goal
 from infra.lab.course import Course
@@ -26,19 +27,19 @@ def goals() -> Iterator[Goal]:
     small, few = datasets.small()
     large, many = datasets.large()
     with _server() as (moodle, pid):
-        yield _goal(f"train {small}", 0.3, pid, lambda: _train(moodle, "small", few))
+        yield _goal(f"train {small}", 0.3, pid, lambda: moodle.but(uniqueid="small").train(few))
         yield _goal("evaluate it ×10", 3, pid, lambda: _evaluate(moodle, few))
         course = Course(n_features=422)
-        _train(moodle, "wide", course.labelled(5_000))
+        wide = moodle.but(uniqueid="wide").train(course.labelled(5_000))
         samples = course.unlabelled(1_500)
         yield min(
             (
-                _goal("predict 422×1500, warm", 0.15, pid, lambda: _predict(moodle, samples))
+                _goal("predict 422×1500, warm", 0.15, pid, lambda: _predict(wide, samples))
                 for _ in range(_WARM)
             ),
             key=lambda goal: goal.measured,
         )
-        yield _goal(f"train {large}", 3, pid, lambda: _train(moodle, "large", many))
+        yield _goal(f"train {large}", 3, pid, lambda: moodle.but(uniqueid="large").train(many))
     with _server() as (moodle, pid):
         yield _goal("evaluate it ×10", 20, pid, lambda: _evaluate(moodle, many))
         peak = process.memory(pid, "VmHWM")
@@ -50,12 +51,16 @@ def goals() -> Iterator[Goal]:
 
 @contextmanager
 def _server() -> Iterator[tuple[Moodle, int]]:
+    entry, password = users.make_entry("benchmark")
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         with process.one_core():
-            moodle, pid = stack.enter_context(server.running(Path(directory)))
-        _train(moodle, "first", Course(n_features=5).labelled(100))
-        yield moodle, pid
+            started = stack.enter_context(
+                server.running(Path(directory), environ={users.VARIABLE: entry})
+            )
+        moodle = Moodle(started.exchange, "benchmark", password)
+        moodle.but(uniqueid="first").train(Course(n_features=5).labelled(100))
+        yield moodle, started.process.pid
 
 
 def _goal(what: str, limit: float, pid: int, work: Callable[[], object]) -> Goal:
@@ -67,24 +72,11 @@ def _goal(what: str, limit: float, pid: int, work: Callable[[], object]) -> Goal
     return Goal(what, after - before, limit, "s", aside=f"{seconds:.2f} s by the clock")
 
 
-def _train(moodle: Moodle, uniqueid: str, data: bytes) -> None:
-    answer = moodle.json("training", uniqueid=uniqueid, dirhash="execution", dataset=data)
-    assert answer["status"] == 0, answer
-
-
 def _predict(moodle: Moodle, samples: bytes) -> None:
-    answer = moodle.json("prediction", uniqueid="wide", dirhash="execution", dataset=samples)
+    answer = moodle.prediction(samples).json
     assert answer["status"] == 0, answer
 
 
 def _evaluate(moodle: Moodle, data: bytes) -> None:
-    answer = moodle.json(
-        "evaluation",
-        uniqueid="benchmark",
-        dirhash="evaluation",
-        minscore="0.7",
-        maxdeviation="0.05",
-        niterations="10",
-        dataset=data,
-    )
+    answer = moodle.but(uniqueid="evaluated").evaluation(data).json
     assert answer["score"] > 0, answer

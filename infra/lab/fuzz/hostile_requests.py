@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from flask import Flask
+from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import run_wsgi_app
 
 import handler.endpoints
@@ -132,13 +133,10 @@ def seeds() -> list[bytes]:
 
 
 def _post(endpoint: str, files: dict[str, bytes], boundary: bytes = b"----x") -> bytes:
-    body = b""
-    for name, content in {"uniqueid": b"u", "dirhash": b"d", **files}.items():
-        file = b'; filename="f"' if name in files else b""
-        body += b'--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (
-            *(boundary, name.encode(), file, content),
-        )
-    return _request(endpoint, body + b"--%s--\r\n" % boundary, boundary)
+    fields: dict[str, Any] = {"uniqueid": b"u", "dirhash": b"d"}
+    fields |= {name: ("f", content) for name, content in files.items()}
+    body, _ = encode_multipart_formdata(fields, boundary.decode())
+    return _request(endpoint, body, boundary)
 
 
 def _request(endpoint: str, body: bytes, boundary: bytes = b"----x") -> bytes:

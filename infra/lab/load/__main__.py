@@ -8,7 +8,6 @@ pause, and know what every answer must be. The models are in S3, as moto plays i
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from infra.lab.load import s3
 from infra.lab.load.figures import Figures, Trend
 from infra.lab.load.site import UNIQUEID, Site
 from infra.local import server
+from infra.local.client import Moodle
 
 _PROGRESS = 10  # seconds
 _LONG = 60  # seconds; less is too short to judge the memory
@@ -52,10 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = {settings.DIRECTORY: str(folder / "models")}
         if not options.directory:
             store |= stack.enter_context(s3.running())
-        moodle, pid = stack.enter_context(server.running(folder, entries, store))
+        started = stack.enter_context(
+            server.running(folder, environ={**store, users.VARIABLE: ",".join(entries)})
+        )
+        pid = started.process.pid
         sites: list[Site] = []
         for i, (name, password) in enumerate(zip(names, passwords, strict=True)):
-            client = dataclasses.replace(moodle, username=name, password=password)
+            client = Moodle(started.exchange, name, password, UNIQUEID)
             sites.append(sites[-1] if i % 5 == 4 else Site(i, client, figures.request))
         memory = _work(sites, figures, options.seconds, pid)
         os.environ |= store

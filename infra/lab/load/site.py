@@ -10,9 +10,8 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
-from infra.local.client import Moodle
+from infra.local.client import Answer, Moodle
 
 UNIQUEID = "model"
 
@@ -37,13 +36,13 @@ class Site:
     number : int
         Which site.
     moodle : Moodle
-        Its way to the server.
+        Its model at the server.
     record : callable
         Is told each request's endpoint and how many seconds it took.
     """
 
     def __init__(self, number: int, moodle: Moodle, record: Callable[[str, float], object]) -> None:
-        self.username = moodle.username
+        self.username = moodle.user
         self.learned: Counter[str] = Counter()  # samples by dirhash, as the server confirmed them
         self._moodle = moodle
         self._record = record
@@ -66,7 +65,7 @@ class Site:
         ------
         WrongAnswer
             When what came back is not this site's.
-        infra.local.client.Refused, OSError
+        infra.local.client.Refused, urllib3.exceptions.HTTPError
         """
         (name,) = self._random.choices(list(_SHARES), list(_SHARES.values()))
         getattr(self, name)()
@@ -76,7 +75,7 @@ class Site:
         data, _ = self._file(labelled=True)
         with self._lock:
             version, self._n_files = self._n_files // _FILES, self._n_files + 1
-        answer = self._json("training", _dirhash(version), dataset=data)
+        answer = self._ask("training", lambda: self._model(version).training(data)).json
         _require(answer == {"status": 0, "info": []}, answer)
         with self._lock:
             self.learned[_dirhash(version)] += _SAMPLES
@@ -85,7 +84,8 @@ class Site:
     def predict(self, dirhash: str | None = None) -> None:
         """Ask for the classes of samples, which their deciding column tells."""
         data, expected = self._file(labelled=False)
-        answer = self._json("prediction", dirhash or _dirhash(self._version), dataset=data)
+        model = self._model(self._version) if dirhash is None else self._moodle.but(dirhash=dirhash)
+        answer = self._ask("prediction", lambda: model.prediction(data)).json
         rows = answer.get("predictions", [])
         _require([row[:2] for row in rows] == expected, answer)
         _require(all(0.5 < float(score) <= 1 for _, _, score in rows), answer)
@@ -94,51 +94,32 @@ class Site:
         """Evaluate with a limit that is like no other, and fetch the log at once."""
         data, _ = self._file(labelled=True)
         limit = self._random.uniform(0.1, 0.5)
-        answer = self._json(
+        model = self._moodle.but(dirhash="evaluation")
+        answer = self._ask(
             "evaluation",
-            "evaluation",
-            minscore=str(limit),
-            maxdeviation="0.5",
-            niterations="3",
-            dataset=data,
-        )
+            lambda: model.evaluation(data, minscore=limit, maxdeviation=0.5, niterations=3),
+        ).json
         _require((answer["status"], answer["min_score"]) == (0, limit), answer)
         with self._lock:
             _require(answer["runid"] not in self._runids, answer)
             self._runids.add(answer["runid"])
-        log = self._ask(
-            "evaluationlog",
-            lambda: self._moodle.get(
-                "evaluationlog",
-                uniqueid=UNIQUEID,
-                dirhash="evaluation",
-                runid=str(answer["runid"]),
-            ),
-        )
+        log = self._ask("evaluationlog", lambda: model.evaluationlog(answer["runid"])).content
         with zipfile.ZipFile(io.BytesIO(log)) as archive:
             told = json.loads(archive.read("evaluation.json"))["answer"]
         _require(told["min_score"] == limit, told)
 
     def share(self) -> None:
         """Export the model, import it under another name, and use the copy."""
-        dirhash = _dirhash(self._version)
-        model = self._ask(
-            "export", lambda: self._moodle.get("export", uniqueid=UNIQUEID, dirhash=dirhash)
-        )
-        answer = self._ask(
-            "import",
-            lambda: self._moodle.post("import", uniqueid=UNIQUEID, dirhash="copy", importzip=model),
-        )
+        exported = self._ask("export", self._model(self._version).export).content
+        copy = self._moodle.but(dirhash="copy")
+        answer = self._ask("import", lambda: copy.import_(exported)).content
         _require(answer == b"Ok", answer)
         self.predict("copy")
 
-    def _json(self, endpoint: str, dirhash: str, **fields: str | bytes) -> Any:
-        return self._ask(
-            endpoint,
-            lambda: self._moodle.json(endpoint, uniqueid=UNIQUEID, dirhash=dirhash, **fields),
-        )
+    def _model(self, version: int) -> Moodle:
+        return self._moodle.but(dirhash=_dirhash(version))
 
-    def _ask(self, endpoint: str, ask: Callable[[], Any]) -> Any:
+    def _ask(self, endpoint: str, ask: Callable[[], Answer]) -> Answer:
         began = time.perf_counter()
         answer = ask()
         self._record(endpoint, time.perf_counter() - began)

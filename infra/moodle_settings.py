@@ -1,0 +1,51 @@
+"""What to enter into Moodle, as lines to print, for a server here or on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from handler.moodle_settings import FORM, Address, commands, form
+
+CHOOSE = (
+    "Then choose it under Site administration > Analytics > Analytics settings as the default "
+    "predictions processor."
+)
+
+
+def entered(address: Address, username: str, password: str) -> list[str]:
+    """Return the lines of Moodle's form."""
+    fields = form(address, username, password)
+    return [f"Under {FORM}:", *(f"    {label:<14}{value}" for label, value in fields.items())]
+
+
+def describe(addresses: Sequence[Address], username: str, password: str) -> str:
+    """Return what an admin enters into Moodle for a server with several addresses.
+
+    Parameters
+    ----------
+    addresses : sequence of Address
+        The best for Moodle first.
+    username, password : str
+        Of a user of this server, or placeholders.
+    """
+    lines = [
+        "Moodle reaches the function at any of these addresses; take the first, unless you have a "
+        "reason. Requests may be up to about 4.7 MB large."
+    ]
+    for number, address in enumerate(addresses, 1):
+        lines.append(f"{number}. {address.name}, where a request may take {_limit(address)}.")
+        if address.path:
+            lines.append("   Moodle's form takes no path, so on Moodle's server, in its folder:")
+        else:
+            lines += [f"   {line}" for line in entered(address, username, password)]
+            lines.append("   or, on Moodle's server, in its folder:")
+        lines += [f"       {line}" for line in commands(address, username, password)]
+    return "\n".join([*lines, CHOOSE])
+
+
+def _limit(address: Address) -> str:
+    if address.seconds is None:
+        return "any time"
+    if address.seconds >= 120:
+        return f"{address.seconds // 60} minutes"
+    return f"{address.seconds} seconds"
