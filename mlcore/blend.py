@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from mlcore.boosting import BINNING, Boosting, flattened
-from mlcore.classifier import SMALLEST, Classifier
+from mlcore.classifier import SMALLEST, Classifier, before, log_prior, places
 from mlcore.forest import Grown, Growth, Levels, forest, grow
 from mlcore.net import fit_net
 from mlcore.parts import Dense, Part, Preparation, Prior, inputs, prior_scores, probabilities
@@ -43,7 +43,8 @@ Matrix = NDArray[np.float32]
 _SEED = 1
 # With fewer samples, or fewer of a class, nothing can be held out.
 _TINY_SAMPLES = 20
-_TINY_CLASS = 3
+TINY_CLASS = 3
+_UNSEEN = 0.5  # samples that each class counts as beforehand: Krichevsky and Trofimov, 1981
 _RARE_CLASS_PENALTY = 0.06  # C of the linear model that then stands alone
 _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
 PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
@@ -103,7 +104,7 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     prior : Classifier or None
-        An imported model to start from, with the same classes and features.
+        An imported model to start from, with the same features. Its classes are codes 0, 1, …
     recipe : Recipe or None
         What to blend; None chooses by the log-loss of held-out samples.
 
@@ -155,7 +156,8 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y[used], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("All samples of weight above zero are of one class; two are needed.")
-        task = Task.of(X[used], codes, weights[used], len(self.classes_), self.prior)
+        samples = Samples(X[used], codes, tuple(range(len(self.classes_))), self.prior)
+        task = samples.task(weights[used])
         self.recipe_ = self.recipe or task.choose()
         self.classifier_ = task.fit(self.recipe_)
         return self
@@ -178,28 +180,90 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
 
 
 @dataclass(frozen=True)
-class _Samples:
-    """All samples that tasks are made of; what does not depend on weights is computed once."""
+class Samples:
+    """All samples that tasks are made of; what does not depend on weights is computed once.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features), float32
+    y : ndarray of shape (n_samples,), intp
+        Codes: places in `classes`.
+    classes : tuple of int
+        Class values in ascending order.
+    prior : Classifier or None
+        An imported model. Its classes are among these.
+    """
 
     X: Matrix
     y: Indices
-    n_classes: int
-    prior: Classifier | None
+    classes: tuple[int, ...]
+    prior: Classifier | None = None
+
+    def task(self, weights: Floats) -> Task:
+        """Return the task to learn from these samples.
+
+        A class of fewer than three samples has none to hold out. Where two other classes have
+        more, these are told apart as if it were not there, and its probability is its share of all
+        samples; with an imported model what that one says, no more in all than there were.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_samples,), float64
+            How often each was seen; 0 leaves a sample out.
+        """
+        sizes = np.bincount(self.y, weights, len(self.classes))
+        learned = sizes >= TINY_CLASS
+        if self.prior is None:
+            if learned.sum() < 2:
+                learned = sizes > 0
+        elif learned.sum() < 2 or sizes[learned].sum() < _TINY_SAMPLES:
+            learned[:] = True  # the imported model answers alone
+        shares = self._shares(sizes, weights, learned)
+        rows = np.flatnonzero(learned[self.y] & (weights > 0))
+        return Task(
+            samples=self,
+            rows=rows,
+            weights=weights[rows],
+            learned=tuple(np.flatnonzero(learned).tolist()),
+            shares=tuple(shares.tolist()),
+        )
+
+    def _shares(self, sizes: Floats, weights: Floats, learned: NDArray[np.bool_]) -> Floats:
+        """Return what `Classifier.shares` is to be."""
+        counts = sizes + _UNSEEN
+        if self.from_prior is None:
+            return np.ones(len(sizes)) / len(sizes) if learned.all() else counts / counts.sum()
+        # an imported model is worth some samples beforehand
+        shares = counts / (counts.sum() + _TINY_SAMPLES)
+        rest = 1 - np.delete(shares, self.known).sum()
+        expected = weights @ self.from_prior * rest + _UNSEEN
+        shares[self.known] = np.minimum(1, counts[self.known] / expected)
+        shares[self.known[learned[self.known]]] = 1
+        return shares
 
     @cached_property
-    def log_prior(self) -> Floats | None:
-        return None if self.prior is None else np.log(self.prior.predict_proba(self.X))
+    def known(self) -> Indices:
+        """Codes of the classes that the imported model knows."""
+        return places(self.classes, self.prior)
+
+    @cached_property
+    def from_prior(self) -> Floats | None:
+        """What the imported model gives to these, of shape (n_samples, n_known)."""
+        return None if self.prior is None else self.prior.predict_proba(self.X)
 
     @cached_property
     def binned(self) -> lightgbm.Dataset:
+        """The samples as LightGBM sees them."""
         return lightgbm.Dataset(self.X, self.y, params=BINNING, free_raw_data=False).construct()
 
     @cached_property
     def levels(self) -> Levels:
+        """The samples as forests see them."""
         return Levels.of(self.X)
 
     @cached_property
     def n_varying(self) -> int:
+        """How many features vary."""
         with np.errstate(invalid="ignore"):
             varies = np.fmin.reduce(self.X, axis=0) < np.fmax.reduce(self.X, axis=0)
         return int(varies.sum())
@@ -207,51 +271,53 @@ class _Samples:
 
 @dataclass(frozen=True)
 class Task:
-    """Weighted samples to learn from."""
+    """Weighted samples to learn from; `Samples.task` makes one.
 
-    samples: _Samples
-    rows: Indices  # of the samples that have weight, ascending
-    weights: Floats  # of those
+    Attributes
+    ----------
+    samples : Samples
+    rows : ndarray of shape (n_used,), intp
+        Of the samples that have weight and are of a class to learn, ascending.
+    weights : ndarray of shape (n_used,), float64
+        Theirs.
+    learned, shares : tuple
+        See `mlcore.classifier.Classifier`.
+    """
 
-    @classmethod
-    def of(
-        cls, X: Matrix, y: Indices, weights: Floats, n_classes: int, prior: Classifier | None = None
-    ) -> Task:
-        """Return the task to learn from all of these samples.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features), float32
-        y : ndarray of shape (n_samples,), intp
-            Codes 0 … n_classes - 1.
-        weights : ndarray of shape (n_samples,), float64
-            How often each was seen; above 0.
-        n_classes : int
-        prior : Classifier or None
-            An imported model.
-        """
-        return cls(_Samples(X, y, n_classes, prior), np.arange(len(y)), weights)
+    samples: Samples
+    rows: Indices
+    weights: Floats
+    learned: tuple[int, ...]
+    shares: tuple[float, ...]
 
     def weighted(self, weights: Floats) -> Task:
         """Return the task with other weights, where 0 leaves a sample out."""
         used = weights > 0
-        return Task(self.samples, self.rows[used], weights[used])
+        return replace(self, rows=self.rows[used], weights=weights[used])
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes are told apart."""
+        return len(self.learned)
 
     @cached_property
     def X(self) -> Matrix:
-        """Samples of shape (n_samples, n_features)."""
+        """Samples of shape (n_used, n_features)."""
         return self.samples.X[self.rows]
 
     @cached_property
     def y(self) -> Indices:
-        """Their classes' codes, of shape (n_samples,)."""
-        return self.samples.y[self.rows]
+        """Their classes' codes, of shape (n_used,): places in `learned`."""
+        return np.searchsorted(self.learned, self.samples.y[self.rows])
 
     @cached_property
     def log_prior(self) -> Floats | None:
-        """What the imported model says, of shape (n_samples, n_classes)."""
-        of_all = self.samples.log_prior
-        return None if of_all is None else of_all[self.rows]
+        """What the imported model says of the learned classes, of shape (n_used, n_classes)."""
+        of_all = self.samples.from_prior
+        if of_all is None:
+            return None
+        p = before(of_all[self.rows], self.samples.known, self.shares, len(self.rows))
+        return log_prior(p, self.learned)
 
     # choosing ------------------------------------------------------------------------------------
 
@@ -260,7 +326,7 @@ class Task:
         fallback = self.fallback()
         if fallback is not None:
             return fallback
-        trials = Trials(self.samples.n_classes)
+        trials = Trials(self.n_classes)
         with _many_fits():
             # where forests grow, a fold's trees are kept
             for fold, test in self._dealt if self._effort.forests else self._deal():
@@ -271,12 +337,12 @@ class Task:
     @property
     def _sizes(self) -> Floats:
         """How many samples there are of each class."""
-        return np.bincount(self.y, self.weights, self.samples.n_classes)
+        return np.bincount(self.y, self.weights, self.n_classes)
 
     def fallback(self) -> Recipe | None:
         """Return the recipe for samples too few to hold any out, None where they are enough."""
         sizes = self._sizes
-        if sizes.min() >= _TINY_CLASS and sizes.sum() >= _TINY_SAMPLES:
+        if sizes.min() >= TINY_CLASS and sizes.sum() >= _TINY_SAMPLES:
             return None
         if self.samples.prior is not None:
             return Recipe((("prior", None, 1.0),))
@@ -302,7 +368,7 @@ class Task:
         owner = np.repeat(np.arange(len(units)), units)
         fold_of = np.empty(len(owner), dtype=np.intp)
         random = np.random.default_rng(_SEED)
-        for code in range(self.samples.n_classes):
+        for code in range(self.n_classes):
             of_class = np.flatnonzero(self.y[owner] == code)
             fold_of[of_class] = random.permutation(len(of_class)) % n_folds
         for fold in range(min(effort.n_tested, n_folds)):
@@ -365,13 +431,15 @@ class Task:
         first = (0.0, "sharp", self._effort.boostings[0])
         _, name, boosting = max(trees, key=lambda part: part[0], default=first)
         # the weights say which samples count for stopping; those learned from are only looked at
-        everything = Task(self.samples, np.arange(len(held)), held)
+        rows = np.flatnonzero(np.isin(self.samples.y, self.learned))
+        everything = replace(self, rows=rows, weights=held[rows])
+        held, here = held[rows], np.searchsorted(rows, self.rows)
         with _many_fits():
             scored = self._boosted_on(name, boosting, everything)
         return [
             (
                 rounds,
-                -float(self.weights @ np.log(likelihood[self.rows]) / self.weights.sum()),
+                -float(self.weights @ np.log(likelihood[here]) / self.weights.sum()),
                 -float(held @ np.log(likelihood) / held.sum()),
             )
             for rounds, likelihood in scored
@@ -380,16 +448,18 @@ class Task:
     # fitting -------------------------------------------------------------------------------------
 
     def fit(self, recipe: Recipe) -> Classifier:
-        """Return the classifier that a recipe gives; its classes are codes."""
+        """Return the classifier that a recipe gives."""
         with _many_fits():
             parts = tuple(self._part(name, setting) for name, setting, _ in recipe.parts)
         return Classifier(
-            classes=tuple(range(self.samples.n_classes)),
+            classes=self.samples.classes,
             feature_names=tuple(f"x{i}" for i in range(self.samples.X.shape[1])),
             weights=tuple(weight for _, _, weight in recipe.parts),
             parts=parts,
             prior=self.samples.prior,
             sharpness=recipe.sharpness,
+            learned=self.learned,
+            shares=self.shares,
         )
 
     def _part(self, name: str, setting: Setting) -> Part:
@@ -402,7 +472,7 @@ class Task:
         if isinstance(setting, Boosting):
             booster = self._boost(name, setting)
             from_prior = self._prior_for(name) is not None
-            return flattened(booster, self.samples.n_classes, from_prior)
+            return flattened(booster, self.n_classes, from_prior)
         assert setting is not None
         return self._dense(name, setting)
 
@@ -429,9 +499,7 @@ class Task:
             weights = [np.array(model.coef_.T, dtype=np.float32, order="C")]
             biases = [model.intercept_.astype(np.float32)]
         else:
-            weights, biases = fit_net(
-                values, self.y, self.weights, self.samples.n_classes, setting, _SEED
-            )
+            weights, biases = fit_net(values, self.y, self.weights, self.n_classes, setting, _SEED)
         weights[0][width:] *= PRIOR_SCALE
         return Dense(
             self._preparation,
@@ -452,7 +520,7 @@ class Task:
                 self.rows,
                 self.y,
                 self.weights,
-                self.samples.n_classes,
+                self.n_classes,
                 _TREES,
                 growth,
             )
@@ -480,13 +548,14 @@ class Task:
             "seed": _SEED,
             **BINNING,
         }
-        if self.samples.n_classes > 2:
-            parameters |= {"objective": "multiclass", "num_class": self.samples.n_classes}
+        if self.n_classes > 2:
+            parameters |= {"objective": "multiclass", "num_class": self.n_classes}
         return parameters
 
     def _binned(self, name: str) -> lightgbm.Dataset:
         binned = self.samples.binned.subset(self.rows.tolist())
         binned.construct()
+        binned.set_label(self.y)
         binned.set_weight(self.weights)
         log_prior = self._prior_for(name)
         if log_prior is not None:
@@ -498,9 +567,7 @@ class Task:
 
         It ends when the held-out samples have not become more likely for some time.
         """
-        scores = np.zeros(
-            (len(test.y), 1 if self.samples.n_classes == 2 else self.samples.n_classes)
-        )
+        scores = np.zeros((len(test.y), 1 if self.n_classes == 2 else self.n_classes))
         prior = test._prior_for(name)
         if prior is not None:
             scores += prior_scores(prior)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,9 @@ SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certai
 class Classifier:
     """Weighted mean of the probabilities of its parts, sharpened.
 
+    The parts tell the learned classes apart. Any other class was too rare to learn anything of it:
+    its probability is its share, or what an imported model says, corrected by what was seen here.
+
     Attributes
     ----------
     classes : tuple of int
@@ -42,9 +45,14 @@ class Classifier:
         One for each part; their sum is 1.
     parts : tuple of Part
     prior : Classifier or None
-        The imported model that this one refines.
+        The imported model that this one refines. Its classes are among `classes`.
     sharpness : float
         The power to which the mean is raised before its sum becomes 1 again, at least 1.
+    learned : tuple of int
+        Places in `classes` of those that the parts tell apart, ascending.
+    shares : tuple of float
+        The probability of each class, as far as nothing more is known of it. A class that the
+        imported model knows has this part of what that model gives it.
     """
 
     classes: tuple[int, ...]
@@ -53,6 +61,15 @@ class Classifier:
     parts: tuple[Part, ...]
     prior: Classifier | None = None
     sharpness: float = 1.0
+    learned: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take it that all classes are learned, and alike, unless told otherwise."""
+        n_classes = len(self.classes)
+        object.__setattr__(self, "learned", self.learned or tuple(range(n_classes)))
+        share = 1 / n_classes if self.prior is None else 1.0
+        object.__setattr__(self, "shares", self.shares or (share,) * n_classes)
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return class probabilities.
@@ -75,22 +92,33 @@ class Classifier:
         """
         if X.shape[1] != len(self.feature_names):
             raise errors.OtherFeatures(found=X.shape[1], expected=len(self.feature_names))
-        log_prior = None if self.prior is None else np.log(self.prior.predict_proba(X))
-        mean = np.zeros((len(X), len(self.classes)))
+        known = None if self.prior is None else self.prior.predict_proba(X)
+        p = before(known, self.known, self.shares, len(X))
+        logs = None if known is None else log_prior(p, self.learned)
+        mean = np.zeros((len(X), len(self.learned)))
         with np.errstate(over="ignore", invalid="ignore"):
             for weight, part in zip(self.weights, self.parts, strict=True):
-                mean += weight * part.predict_proba(X, log_prior)
+                mean += weight * part.predict_proba(X, logs)
         if np.isnan(mean).any():
             raise errors.DamagedModelFile(what="its numbers are too large")
         mean **= self.sharpness
-        mean = np.clip(mean / mean.sum(axis=1, keepdims=True), SMALLEST, 1)
-        return mean / mean.sum(axis=1, keepdims=True)
+        mean /= mean.sum(axis=1, keepdims=True)
+        # the classes that were not learned keep what they had, and the others share the rest
+        p[:, self.learned] = 0
+        p[:, self.learned] = mean * (1 - p.sum(axis=1, keepdims=True))
+        p = np.clip(p, SMALLEST, 1)
+        return p / p.sum(axis=1, keepdims=True)
+
+    @property
+    def known(self) -> NDArray[np.intp]:
+        """Places in `classes` of those that the imported model knows."""
+        return places(self.classes, self.prior)
 
     def to_bytes(self) -> bytes:
         """Return the model file (see `mlcore.modelfile`)."""
         arrays: dict[str, NDArray[Any]] = {}
         facts = self._describe("", arrays)
-        names = {"feature_names": list(self.feature_names), "classes": list(self.classes)}
+        names = {"feature_names": list(self.feature_names)}
         return modelfile.write(KIND, FORMAT, {**names, **facts}, arrays)
 
     def _describe(self, prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -98,6 +126,9 @@ class Classifier:
             for name, array in part.arrays().items():
                 arrays[f"{prefix}part{i}.{name}"] = array
         return {
+            "classes": list(self.classes),
+            "learned": list(self.learned),
+            "shares": list(self.shares),
             "parts": [
                 {"kind": part.kind, "weight": weight, "from_prior": part.from_prior}
                 for weight, part in zip(self.weights, self.parts, strict=True)
@@ -116,14 +147,7 @@ class Classifier:
         """
         max_bytes = min(_MAX_BYTES, max(_FREE_BYTES, _MAX_RATIO * len(data)))
         facts, arrays = modelfile.read(data, KIND, FORMAT, max_bytes)
-        classes, names = facts.get("classes"), facts.get("feature_names")
-        if (
-            not isinstance(classes, list)
-            or not all(type(value) is int and abs(value) <= 2**24 for value in classes)
-            or not 2 <= len(classes) <= MAX_CLASSES
-            or classes != sorted(set(classes))
-        ):
-            raise errors.DamagedModelFile(what="no classes")
+        names = facts.get("feature_names")
         if (
             not isinstance(names, list)
             or not all(isinstance(name, str) for name in names)
@@ -132,9 +156,7 @@ class Classifier:
             raise errors.DamagedModelFile(what="no feature names")
         feature_names = tuple(map(printable, names))
         try:
-            classifier = cls._from_facts(
-                facts, arrays, tuple(classes), feature_names, "", _MAX_PRIORS
-            )
+            classifier = cls._from_facts(facts, arrays, None, feature_names, "", _MAX_PRIORS)
         except (KeyError, TypeError, AttributeError) as error:
             raise errors.DamagedModelFile(what="its description is incomplete") from error
         described: dict[str, NDArray[Any]] = {}
@@ -156,11 +178,16 @@ class Classifier:
         cls,
         facts: Mapping[str, Any],
         arrays: Mapping[str, NDArray[Any]],
-        classes: tuple[int, ...],
+        among: tuple[int, ...] | None,
         names: tuple[str, ...],
         prefix: str,
         depth: int,
     ) -> Classifier:
+        classes = _classes(facts.get("classes", among), among)
+        everything = list(range(len(classes)))
+        learned = tuple(_ascending(facts.get("learned", everything), "learned classes"))
+        if learned[0] < 0 or learned[-1] >= len(classes):
+            raise errors.DamagedModelFile(what="learned classes out of range")
         prior = None
         if facts["prior"] is not None:
             if not depth:
@@ -168,6 +195,15 @@ class Classifier:
             prior = cls._from_facts(
                 facts["prior"], arrays, classes, names, f"{prefix}prior.", depth - 1
             )
+        share = 1 / len(classes) if prior is None else 1.0  # older formats have none
+        shares = facts.get("shares", [share] * len(classes))
+        if (
+            not isinstance(shares, list)
+            or len(shares) != len(classes)
+            or not all(type(share) in (int, float) and 0 < share <= 1 for share in shares)
+            or np.delete(shares, places(classes, prior)).sum() > 1 + 1e-6
+        ):
+            raise errors.DamagedModelFile(what="shares out of range")
         weights, parts = [], []
         if len(facts["parts"]) > _MAX_PARTS:
             raise errors.DamagedModelFile(what="too many parts")
@@ -188,11 +224,81 @@ class Classifier:
             from_prior = description.get("from_prior", prior is not None)
             if type(from_prior) is not bool or (from_prior and prior is None):
                 raise errors.DamagedModelFile(what="no imported model")
-            parts.append(kind.from_arrays(stored, len(names), len(classes), from_prior))
+            parts.append(kind.from_arrays(stored, len(names), len(learned), from_prior))
             weights.append(float(weight))
         if not abs(sum(weights) - 1) < 1e-6:
             raise errors.DamagedModelFile(what="weights that do not add up")
         sharpness = facts.get("sharpness", 1.0)  # older formats have none
         if type(sharpness) not in (int, float) or not 1 <= sharpness <= MAX_SHARPNESS:
             raise errors.DamagedModelFile(what="a sharpness out of range")
-        return cls(classes, names, tuple(weights), tuple(parts), prior, float(sharpness))
+        return cls(
+            classes,
+            names,
+            tuple(weights),
+            tuple(parts),
+            prior,
+            float(sharpness),
+            learned,
+            tuple(map(float, shares)),
+        )
+
+
+def places(classes: tuple[int, ...], prior: Classifier | None) -> NDArray[np.intp]:
+    """Return the places in `classes` of those that an imported model knows."""
+    return np.searchsorted(classes, () if prior is None else prior.classes)
+
+
+def before(
+    from_prior: NDArray[np.float64] | None,
+    known: NDArray[np.intp],
+    shares: Sequence[float],
+    n_samples: int,
+) -> NDArray[np.float64]:
+    """Return the probabilities of classes before anything else is said of them.
+
+    Parameters
+    ----------
+    from_prior : ndarray of shape (n_samples, n_known), float64, or None
+        What an imported model gives to the classes at the places `known`.
+    known : ndarray of shape (n_known,), intp
+    shares : sequence of float
+        See `Classifier`.
+    n_samples : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+    """
+    p = np.tile(np.asarray(shares, dtype=np.float64), (n_samples, 1))
+    if from_prior is not None:
+        p[:, known] *= from_prior * (1 - np.delete(p[0], known).sum() if n_samples else 1)
+    return p
+
+
+def log_prior(p: NDArray[np.float64], learned: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the logarithms of the learned classes' probabilities among themselves."""
+    some = p[:, learned]
+    return np.log(some / some.sum(axis=1, keepdims=True))
+
+
+def _classes(found: Any, among: tuple[int, ...] | None) -> tuple[int, ...]:
+    classes = _ascending(found, "classes")
+    if (
+        max(map(abs, classes)) > 2**24
+        or len(classes) > MAX_CLASSES
+        or not (among is None or set(classes) <= set(among))
+    ):
+        raise errors.DamagedModelFile(what="no classes")
+    return tuple(classes)
+
+
+def _ascending(numbers: Any, what: str) -> list[int]:
+    """Return a list of two or more ascending integers as it is."""
+    if (
+        not isinstance(numbers, list | tuple)
+        or not all(type(number) is int for number in numbers)
+        or len(numbers) < 2
+        or list(numbers) != sorted(set(numbers))
+    ):
+        raise errors.DamagedModelFile(what=f"no {what}")
+    return list(numbers)

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -174,15 +174,13 @@ class _Fits:
     """Tests that fit on what is not tested, by the recipe chosen from what the first one learns."""
 
     def __init__(self, examples: Examples) -> None:
-        from mlcore.blend import Task
+        from mlcore.blend import Samples
         from mlcore.trials import Recipe
 
         present, codes = np.unique(examples.y, return_inverse=True)
         self.examples = examples
-        self._classes = tuple(present.tolist())
         self._columns = np.searchsorted(examples.classes, present)
-        counts = examples.counts.astype(np.float64)
-        self._task = Task.of(examples.X, codes, counts, len(present))
+        self._samples = Samples(examples.X, codes, tuple(present.tolist()))
         self._recipe: Recipe | None = None
 
     def test(self, counts: Counts) -> tuple[Floats, Classifier]:
@@ -191,9 +189,9 @@ class _Fits:
 
     def test_after(self, learned: Counts, counts: Counts) -> tuple[Floats, Classifier]:
         """Learn from these samples, which may be too few for what the recipe holds."""
-        task = self._task.weighted(learned.astype(np.float64))
+        task = self._samples.task(learned.astype(np.float64))
         self._recipe = self._recipe or task.choose()
-        classifier = replace(task.fit(task.fallback() or self._recipe), classes=self._classes)
+        classifier = task.fit(task.fallback() or self._recipe)
         tested = counts > 0
         probabilities = np.zeros((len(counts), len(self.examples.classes)))
         probabilities[np.ix_(tested, self._columns)] = classifier.predict_proba(
@@ -203,7 +201,7 @@ class _Fits:
 
     def boosting(self, counts: Counts) -> dict[str, list[Any]] | None:
         """Return the log-loss of boosted trees by their rounds, None where data is too little."""
-        task = self._task.weighted((self.examples.counts - counts).astype(np.float64))
+        task = self._samples.task((self.examples.counts - counts).astype(np.float64))
         if task.fallback() is not None:
             return None
         assert self._recipe is not None
@@ -329,14 +327,14 @@ def _learning_curve(
 
 
 def _halves(examples: Examples, learned: Counts, random: np.random.Generator) -> list[Counts]:
-    """Return half of each class, half of that and so on, as long as no class is lost."""
-    halves: list[Counts] = []
+    """Return half of each class, half of that and so on, but at least one sample of each."""
+    shares = [learned]
     for _ in range(_HALVINGS):
-        half = _drawn(examples, halves[-1] if halves else learned, lambda size: size // 2, random)
-        if len(np.unique(examples.y[half > 0])) < len(np.unique(examples.y[learned > 0])):
+        share = _drawn(examples, shares[-1], lambda size: max(size // 2, min(size, 1)), random)
+        if share.sum() == shares[-1].sum():
             break
-        halves.append(half)
-    return halves
+        shares.append(share)
+    return shares[1:]
 
 
 def _measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measures:

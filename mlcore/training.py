@@ -10,7 +10,6 @@ from mlcore import errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import MAX_EXAMPLES, Examples
-from mlcore.parts import Prior
 
 
 def train(
@@ -53,24 +52,18 @@ def train(
     if prior is not None:
         if len(prior.feature_names) != examples.X.shape[1]:
             raise errors.OtherFeatures(found=examples.X.shape[1], expected=len(prior.feature_names))
-        if prior.classes != examples.classes:
+        if not set(prior.classes) <= set(examples.classes):
             raise errors.OtherClasses(found=list(examples.classes), expected=list(prior.classes))
     missing = sorted(set(examples.classes) - set(examples.y.tolist()))
-    if not missing:
-        return fit(examples, prior), examples
-    if prior is None:
+    if missing and prior is None:
         raise errors.ClassesMissing(missing=", ".join(map(str, missing)))
-    # nothing can be fitted yet, so the imported model predicts as it is
-    unrefined = Classifier(examples.classes, examples.feature_names, (1.0,), (Prior(),), prior)
-    return unrefined, examples
+    return fit(examples, prior), examples
 
 
 def fit(examples: Examples, prior: Classifier | None = None) -> Classifier:
-    """Fit a classifier on examples of all classes."""
-    from mlcore.blend import BlendedClassifier
+    """Fit a classifier on examples of all classes, or on any to refine an imported one."""
+    from mlcore.blend import Samples
 
     codes = np.searchsorted(examples.classes, examples.y)
-    blend = BlendedClassifier(prior).fit(examples.X, codes, examples.counts)
-    return replace(
-        blend.classifier_, classes=examples.classes, feature_names=examples.feature_names
-    )
+    task = Samples(examples.X, codes, examples.classes, prior).task(examples.counts.astype(float))
+    return replace(task.fit(task.choose()), feature_names=examples.feature_names)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mlcore import blend
-from mlcore.blend import BlendedClassifier, Task
+from mlcore.blend import BlendedClassifier, Samples
 from mlcore.classifier import Classifier
 from mlcore.trials import Recipe
 from tests.mlcore.builders import BLEND, BOOSTING, FOREST, LINEAR, NET, TREES, make_course
@@ -82,6 +82,40 @@ def test_a_class_of_few_samples_is_not_learned_by_heart():
     probabilities = fit(course.X, course.y).predict_proba(make_course(2_000, 98, seed=2).X)
     assert np.median(probabilities[:, 1]) < 0.05
     assert probabilities[:, 1].max() < 0.5
+
+
+def xor(n_samples, seed):
+    """Return samples of two classes, which no line parts, and 5 % of chance."""
+    random = np.random.default_rng(seed)
+    X = random.uniform(-1, 1, (n_samples, 2)).round(2)
+    return X, ((X[:, 0] > 0) ^ (X[:, 1] > 0) ^ (random.random(n_samples) < 0.05)).astype(int)
+
+
+@pytest.mark.parametrize("n_rare", [1, 2])
+def test_a_class_too_rare_to_hold_out_changes_nothing_for_the_others(n_rare, teacher):
+    X, y = xor(600, seed=0)
+    unseen, truth = xor(500, seed=1)
+    rare_X, rare_y = np.vstack([X, X[:n_rare]]), np.append(y, [2] * n_rare)
+    for prior in (None, teacher):
+        without, having = fit(X, y, prior=prior), fit(rare_X, rare_y, prior=prior)
+        assert without.score(unseen, truth) > 0.9
+        p = having.predict_proba(unseen)
+        np.testing.assert_allclose(p[:, 2], n_rare / 600, rtol=0.6)
+        others = p[:, :2] / p[:, :2].sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(others, without.predict_proba(unseen), atol=0.02)
+        again = Classifier.from_bytes(having.classifier_.to_bytes())
+        assert (again.predict_proba(unseen.astype(np.float32)) == p).all()
+
+
+@pytest.mark.parametrize("sizes", [(1_000, 2, 1), (2, 2, 1), (8, 8, 1), (300, 30, 1, 0, 2)])
+def test_classes_are_predicted_as_often_as_they_are(sizes):
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    samples = Samples(np.zeros((len(y), 1), np.float32), y, tuple(range(len(sizes))))
+    task = samples.task(np.ones(len(y)))
+    p = task.fit(task.choose()).predict_proba(np.zeros((1, 1), np.float32))
+    expected = np.add(sizes, 0.5) / np.add(sizes, 0.5).sum()
+    np.testing.assert_allclose(p[0], expected, atol=0.01 + 0.2 * (len(y) < 20))
+    assert (p > 0).all()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -311,15 +345,45 @@ def test_each_part_starts_from_what_the_imported_model_knows(teacher, recipe):
     assert model.score(unseen, unseen[:, 0] > 0) > 0.9
 
 
+def test_of_a_rare_class_an_imported_model_is_believed_as_far_as_it_fits():
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (600, 2)).round(2).astype(np.float32)
+    y = np.where(X[:, 1] < -0.8, 2, X[:, 0] > 0)
+    known = fit(X, y).classifier_
+    low = X[:, 1] < -0.8
+    for local, most in ((np.flatnonzero(~low)[:30], 1.0), (np.arange(600), 0.05)):
+        samples = Samples(X[local], (X[local, 0] > 0).astype(np.intp), (0, 1, 2), known)
+        task = samples.task(np.ones(len(local)))
+        p = task.fit(task.choose()).predict_proba(X)
+        assert p[low, 2].mean() > 3 * p[~low, 2].mean()
+        assert p[low, 2].mean() < most
+        assert (p[:, :2].argmax(axis=1) == (X[:, 0] > 0)).mean() > 0.95
+
+
+@pytest.mark.parametrize("n_new", [2, 12, 100])
+def test_classes_grow_beside_an_imported_model(teacher, n_new):
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (300, 2)).round(2).astype(np.float32)
+    y = np.where(np.arange(300) < n_new, 2, X[:, 0] > 0)
+    X[:n_new, 1] = 1
+    task = Samples(X, y, (0, 1, 2), teacher).task(np.ones(300))
+    classifier = task.fit(task.choose())
+    assert classifier.prior.classes == (0, 1)
+    p = classifier.predict_proba(X)
+    assert p[:, 2].mean() == pytest.approx(n_new / 300, abs=0.02)
+    assert (p.argmax(axis=1) == y)[n_new:].mean() > 0.95
+    assert n_new < 12 or (p.argmax(axis=1) == y)[:n_new].mean() > 0.9
+    assert (Classifier.from_bytes(classifier.to_bytes()).predict_proba(X) == p).all()
+
+
 # the boosting curve ------------------------------------------------------------------------------
 
 
 def half_learned(course):
     """Return the task to learn from the first half of a course, and weights that hold the rest."""
     held = np.where(np.arange(len(course.y)) < len(course.y) // 2, 0.0, 1.0)
-    n_classes = len(course.classes)
-    task = Task.of(course.X, course.y.astype(np.intp), np.ones(len(course.y)), n_classes)
-    return task.weighted(1 - held), held
+    samples = Samples(course.X, course.y.astype(np.intp), course.classes)
+    return samples.task(1 - held), held
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -156,6 +156,8 @@ def test_a_model_file_holds_no_training_rows(course, trained, blended):
             "format",
             "feature_names",
             "classes",
+            "learned",
+            "shares",
             "parts",
             "prior",
             "sharpness",
@@ -233,7 +235,25 @@ FACTS = {
     "weights.0 has a wrong size": [
         lambda facts: facts["parts"][0].update(from_prior=True) or facts.update(prior=_prior(1))
     ],
-    "a layer of the wrong size": [lambda facts: facts.update(classes=[0, 1, 2])],
+    "no learned classes": [
+        lambda facts: facts.update(learned=[0]),
+        lambda facts: facts.update(learned=[1, 0]),
+        lambda facts: facts.update(learned=None),
+    ],
+    "learned classes out of range": [
+        lambda facts: facts.update(learned=[0, 2]),
+        lambda facts: facts.update(learned=[-1, 0]),
+    ],
+    "shares out of range": [
+        lambda facts: facts.update(shares=[1.0]),
+        lambda facts: facts.update(shares=[0.6, 0.6]),
+        lambda facts: facts.update(shares=[0, 1]),
+        lambda facts: facts.update(shares=[float("nan"), 0.5]),
+        lambda facts: facts.update(shares="1"),
+    ],
+    "a layer of the wrong size": [
+        lambda facts: facts.update(classes=[0, 1, 2], learned=[0, 1, 2], shares=[0.3] * 3)
+    ],
     "a feature out of range": [lambda facts: facts.update(feature_names=["x"])],
     "too many models in one another": [lambda facts: facts.update(prior=_prior(9))],
 }

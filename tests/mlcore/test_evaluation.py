@@ -581,16 +581,29 @@ def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_
     ("y", "samples"),
     [
         ([0, 0, 1, 1], [2]),
-        ([0] * 20 + [1] * 2, [17]),
-        ([0] * 20 + [1] * 5, [5, 10, 20]),
-        ([0] * 50 + [1] * 50 + [2], [81]),
+        ([0] * 20 + [1] * 2, [3, 5, 9, 17]),
+        ([0] * 20 + [1] * 5, [3, 5, 10, 20]),
+        ([0] * 50 + [1] * 50 + [2], [11, 21, 41, 81]),
     ],
     ids=str,
 )
-def test_shares_in_which_a_class_is_missing_are_left_out(y, samples):
+def test_each_share_keeps_a_sample_of_each_class(y, samples):
     X = np.random.default_rng(0).uniform(-1, 1, (len(y), 2)).round(2)
     curve = evaluate(make_labelled(X, y), 2).report["learning_curve"]
     assert [point["samples"] for point in curve] == samples
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 3])
+def test_a_rare_class_leaves_the_measures_of_the_others_as_they_are(n_rare):
+    """What is learned from holds one or two samples of the class."""
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (400, 2)).round(2)
+    y = (X[:, 0] > 0) ^ (X[:, 1] > 0)
+    with_rare = make_labelled(np.vstack([X, X[:n_rare]]), np.append(y, [2] * n_rare))
+    result, without = evaluate(with_rare, 2), evaluate(make_labelled(X, y), 2)
+    assert without.mean("accuracy") > 0.9
+    assert result.mean("accuracy") == pytest.approx(without.mean("accuracy"), abs=0.05)
+    assert result.mean("log_loss") == pytest.approx(without.mean("log_loss"), abs=0.12)
 
 
 # the boosting curve -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcore.blend import Task
+from mlcore.blend import Samples
 from mlcore.classifier import Classifier
 from mlcore.forest import Growth, Levels, forest, grow
 from tests.mlcore.builders import FOREST, GROWTH, make_course
@@ -123,7 +123,7 @@ def test_a_tree_never_costs_more_than_so_many_samples_and_features(monkeypatch):
 def test_each_fold_s_trees_have_not_seen_what_it_tests():
     """The forest's part of the choice is fair, and its trees together have learned everything."""
     course = COURSES[2]
-    task = Task.of(course.X, course.y, np.ones(250), 2)
+    task = Samples(course.X, course.y, (0, 1)).task(np.ones(250))
     tested = np.concatenate([test.rows for _, test in task._dealt])
     assert sorted(tested.tolist()) == list(range(250))
     for fold, test in task._dealt:

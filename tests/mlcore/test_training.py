@@ -221,6 +221,18 @@ def test_an_imported_model_of_three_classes_is_refined():
     assert classifier.predict_proba(course.X).shape == (200, 3)
 
 
+@pytest.mark.parametrize("n_new", [1, 20])
+def test_an_imported_model_learns_a_class_that_it_did_not_know(imported, n_new):
+    rule = make_rule(60 + n_new, 1, seed=4)
+    grown = replace(rule, y=np.append(rule.y[:60], [2] * n_new), classes=(0, 1, 2))
+    classifier, _ = train(grown, prior=imported)
+    assert classifier.classes == (0, 1, 2)
+    p = classifier.predict_proba(rule.X)
+    assert p[:, 2].mean() == pytest.approx(n_new / (60 + n_new), abs=0.06)
+    known = p[:, :2].argmax(axis=1)
+    assert (known == rule.y).mean() > 0.9
+
+
 def test_an_imported_model_of_another_shape_is_refused(imported):
     rule = make_rule(30, 1, seed=0)
     with pytest.raises(errors.OtherFeatures, match="3 features and the trained model has 2"):
