@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra import ROOT
+ROOT = Path(__file__).resolve().parents[2]  # as `infra` cannot be imported yet
 
 # Variable of whoever runs Zappa and says himself what to enter into Moodle.
 SETTINGS_FOLLOW = "MOODLE_MLBACKEND_SETTINGS_FOLLOW"

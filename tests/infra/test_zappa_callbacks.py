@@ -1,6 +1,8 @@
 """What Zappa calls, where that goes wrong; where it goes well is for tests/aws."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +36,19 @@ def folders(tmp_path, monkeypatch, in_project):
     monkeypatch.setattr(build, "build", lambda architecture: folders)
     monkeypatch.setenv("VIRTUAL_ENV", "the developer's")
     return folders
+
+
+def test_zappa_can_load_them_without_the_project_on_its_path():
+    """As its command does: by the file's place, in a process that cannot import `infra` yet."""
+    code = """
+import pkgutil, types
+importer = pkgutil.get_importer("infra/aws")
+module = importer.find_spec("zappa_callbacks").loader.load_module("zappa_callbacks")
+module.prepare(types.SimpleNamespace(command="status"))
+from infra.package import build
+"""
+    command = [sys.executable, "-P", "-W", "ignore::DeprecationWarning", "-c", code]
+    subprocess.run(command, cwd=build.ROOT, check=True)
 
 
 @pytest.mark.parametrize("command", ["status", "undeploy", "tail", "certify"])
