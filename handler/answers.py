@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,32 @@ _MEASURES = (
 )
 
 
-def of_predictions(
-    sample_ids: list[str], classes: NDArray[np.int64], scores: NDArray[np.float64]
-) -> bytes:
-    """Return Moodle's answer as JSON.
+class Predictions(NamedTuple):
+    """What was predicted.
+
+    Attributes
+    ----------
+    sample_ids : list of str
+        As they were sent.
+    classes : ndarray of shape (n_samples,), int64
+        Those predicted, as Moodle calls them.
+    scores : ndarray of shape (n_samples,), float64
+        The probabilities that these classes are right.
+    """
+
+    sample_ids: list[str]
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def of_predictions(predictions: Predictions | None) -> bytes:
+    """Return Moodle's answer as JSON; None stands for a model that was never trained.
 
     It is made piece by piece: all rows at once would take fifty times the memory of small samples.
     """
+    if predictions is None:
+        return json.dumps({"status": NO_MODEL, "info": [UNTRAINED]}).encode()
+    sample_ids, classes, scores = predictions
     pieces = []
     for begin in range(0, len(sample_ids), _ROWS):
         some = slice(begin, begin + _ROWS)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from handler import endpoints
+import mlcore
 from mlcore import evaluate
 
 REST = {"requestContext": {"domainName": "abc.execute-api.eu-central-1.amazonaws.com"}}
@@ -31,7 +31,7 @@ def seconds_given(moodle, make_moodle, app, course, monkeypatch):
             given.append(deadline and deadline - time.monotonic())
             return evaluate(dataset, n_iterations, classifier)
 
-        monkeypatch.setattr(endpoints, "evaluate", spy)
+        monkeypatch.setattr(mlcore, "evaluate", spy)
         environ = {}
         if event:
             environ = {"lambda.event": event, "lambda.context": context(remaining)}

@@ -34,7 +34,7 @@ def evaluations(monkeypatch):
         computed.append(args)
         return evaluate(*args, **kwargs)
 
-    monkeypatch.setattr("handler.endpoints.evaluate", counting)
+    monkeypatch.setattr("mlcore.evaluate", counting)
     return computed
 
 

@@ -23,7 +23,7 @@ def long(request):
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch):
     """Like tests.reliability.preload for other processes."""
-    monkeypatch.setattr("handler.endpoints.evaluation_log", undrawn)
+    monkeypatch.setattr("handler.report.evaluation_log", undrawn)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sklearn.linear_model
 import sklearn.neural_network  # noqa: F401
 from botocore.loaders import create_loader
 
-import handler.endpoints
+import handler.report
 import mlcore.blend  # noqa: F401
 import tests.reliability.processes  # noqa: F401
 from tests.reliability.models import undrawn
@@ -26,4 +26,4 @@ botocore.session.get_session().create_client(
     "s3", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
 )
 # How an evaluation's log is stored does not depend on its charts, which take half a second.
-handler.endpoints.evaluation_log = undrawn
+handler.report.evaluation_log = undrawn

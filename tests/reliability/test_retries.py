@@ -36,8 +36,8 @@ def no_work(monkeypatch):
     """Forbid from now on what makes requests slow."""
 
     def forbid():
-        for place in ("endpoints.read_labelled", "models.models.train", "endpoints.evaluate"):
-            monkeypatch.setattr(f"handler.{place}", lambda *_: pytest.fail("this is work"))
+        for place in ("mlcore.read_labelled", "handler.models.models.train", "mlcore.evaluate"):
+            monkeypatch.setattr(place, lambda *_: pytest.fail("this is work"))
 
     return forbid
 

@@ -1,0 +1,187 @@
+"""What Moodle asks of a model: train, predict, evaluate, export, import and delete.
+
+Plain functions from values to values. Moodle reaches them in two ways: over HTTP by
+`handler.endpoints`, and on its own web server by the commands of `moodlemlbackend`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import mlcore
+from handler import answers, report
+from handler.deadline import deadline
+from handler.logs import note, stage
+from handler.models.evaluations import Evaluations
+from handler.models.model_id import ModelId
+from handler.models.models import Models
+from mlcore import Classifier, Evaluation, Labelled
+from mlcore.errors import NotEnoughData
+
+Json = dict[str, Any]
+
+_LOG_SECONDS = 3.0  # in which an evaluation's log is made
+
+
+class Criteria(NamedTuple):
+    """What an evaluation is asked for.
+
+    Attributes
+    ----------
+    min_score : float
+        Least score that is accepted.
+    max_deviation : float
+        Largest standard deviation of the score that is accepted.
+    n_iterations : int
+        How many splits are tried.
+    """
+
+    min_score: float
+    max_deviation: float
+    n_iterations: int
+
+
+def train(models: Models, model: ModelId, data: bytes) -> Json:
+    """Learn from a labelled dataset, and return Moodle's answer.
+
+    Raises
+    ------
+    mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
+    """
+    try:
+        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data))
+    except NotEnoughData as error:
+        return {
+            "status": answers.NOT_ENOUGH_DATA,
+            "info": [str(error)],
+            "errors": [str(error)],
+        }
+    return {"status": answers.OK, "info": []}
+
+
+def predict(models: Models, model: ModelId, data: bytes) -> answers.Predictions | None:
+    """Predict the classes of an unlabelled dataset; None where nothing was trained.
+
+    Raises
+    ------
+    mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
+    """
+    classifier = models.classifier(model)
+    if classifier is None:
+        return None
+    with stage("parse"):
+        dataset = mlcore.read_unlabelled(data)
+    note(rows=len(dataset.sample_ids), features=dataset.X.shape[1])
+    with stage("predict"):
+        return answers.Predictions(dataset.sample_ids, *mlcore.predict(classifier, dataset))
+
+
+def evaluate(
+    models: Models,
+    evaluations: Evaluations,
+    model: ModelId,
+    data: bytes,
+    criteria: Criteria,
+    trained: ModelId | None = None,
+) -> tuple[Json, int]:
+    """Evaluate a dataset, or a trained model on a dataset, and keep the result with its report.
+
+    Parameters
+    ----------
+    models : Models
+        Where the trained model is.
+    evaluations : Evaluations
+    model : ModelId
+        What the result is kept with.
+    data : bytes
+    criteria : Criteria
+    trained : ModelId, optional
+        The trained model to test as it is; None: fresh ones are fitted.
+
+    Returns
+    -------
+    answer : dict
+        Moodle's answer, all but ``runid`` and ``dir``.
+    runid : int
+        By which `Evaluations.log` finds the report.
+
+    Raises
+    ------
+    mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
+    """
+    classifier = models.classifier(trained) if trained else None
+    tested = classifier and _digest(classifier.to_bytes())
+    asked = (*criteria, trained is not None, tested)
+    digest = _digest(data, repr(asked).encode())
+    repeated = evaluations.repeated(model, digest)
+    if repeated is not None:
+        note(already_evaluated=True)
+        return repeated
+
+    dataset = None
+    context = report.Context(datetime.now(UTC), trained=trained is not None)
+    if trained is None or classifier is not None:
+        with stage("parse"):
+            dataset = mlcore.read_labelled(data)
+        note(rows=len(dataset.y), features=dataset.X.shape[1])
+        context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
+    claim = evaluations.claim(model)
+    answer, result = _evaluated(dataset, criteria, classifier)
+    with stage("report"):
+        log = report.evaluation_log(answer, result, context)
+    found = report.verdict(answer, result, context.target)
+    about = (context.target, context.time_splitting)
+    evaluations.keep(model, claim, digest, answer, found, log, *about)
+    return answer, claim.runid
+
+
+def export(models: Models, model: ModelId) -> bytes:
+    """Return the trained model as a zip to share.
+
+    Raises
+    ------
+    handler.errors.NothingToExport
+    """
+    return models.export(model)
+
+
+def import_model(models: Models, model: ModelId, data: bytes) -> None:
+    """Take over a model that was exported.
+
+    Raises
+    ------
+    mlcore.errors.ModelFileError
+    """
+    models.replace(model, data)
+
+
+def delete(models: Models, model: ModelId) -> None:
+    """Delete all that is kept under the model's uniqueid, also where there is nothing."""
+    models.delete(model)
+
+
+def _evaluated(
+    dataset: Labelled | None, criteria: Criteria, classifier: Classifier | None
+) -> tuple[Json, Evaluation | None]:
+    """Return Moodle's answer and what was measured, None where nothing could be."""
+    accepted = (criteria.min_score, criteria.max_deviation)
+    if dataset is None:
+        return answers.without_evaluation(answers.NO_MODEL, answers.UNTRAINED, *accepted), None
+    try:
+        with stage("evaluate"):
+            result = mlcore.evaluate(
+                dataset, criteria.n_iterations, classifier, deadline(_LOG_SECONDS)
+            )
+    except NotEnoughData as error:
+        return answers.without_evaluation(answers.NOT_ENOUGH_DATA, str(error), *accepted), None
+    return answers.of_evaluation(result, *accepted), result
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
