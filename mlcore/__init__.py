@@ -8,7 +8,6 @@ from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled, Unlabelled, read_labelled, read_unlabelled
 from mlcore.evaluation import Evaluation, evaluate
 from mlcore.examples import Examples
-from mlcore.explanation import Explanation, explain
 from mlcore.prediction import predict
 from mlcore.training import train
 
@@ -16,11 +15,9 @@ __all__ = [
     "Classifier",
     "Evaluation",
     "Examples",
-    "Explanation",
     "Labelled",
     "Unlabelled",
     "evaluate",
-    "explain",
     "predict",
     "read_labelled",
     "read_unlabelled",

@@ -220,15 +220,14 @@ class Classifier:
                 if name.startswith(own)
             }
             kind = KINDS[description["kind"]]
-            # in format 1 every part made use of an imported model that was there
-            from_prior = description.get("from_prior", prior is not None)
+            from_prior = description["from_prior"]
             if type(from_prior) is not bool or (from_prior and prior is None):
                 raise errors.DamagedModelFile(what="no imported model")
             parts.append(kind.from_arrays(stored, len(names), len(learned), from_prior))
             weights.append(float(weight))
         if not abs(sum(weights) - 1) < 1e-6:
             raise errors.DamagedModelFile(what="weights that do not add up")
-        sharpness = facts.get("sharpness", 1.0)  # older formats have none
+        sharpness = facts["sharpness"]
         if type(sharpness) not in (int, float) or not 1 <= sharpness <= MAX_SHARPNESS:
             raise errors.DamagedModelFile(what="a sharpness out of range")
         return cls(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,57 @@ _INVISIBLE = 0.0005  # of an axis: half a pixel of a chart 1,000 pixels wide
 _THRESHOLDS = np.arange(127) / 126  # as many as TensorBoard's PR curves have
 
 
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Roc:
+    """False positive rate and recall of one class, from (0, 0) to (1, 1)."""
+
+    class_: int
+    points: Points
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Recall and precision of one class; precision is 1 where recall is 0, as in scikit-learn.
+
+    `share` is the share of the tested samples that is of the class.
+    """
+
+    class_: int
+    share: float
+    points: Points
+
+
+@dataclass(frozen=True)
+class ThresholdCounts:
+    """What becomes of the tested samples at each of these thresholds for one class."""
+
+    class_: int
+    thresholds: tuple[float, ...]
+    true_positives: tuple[int, ...]
+    false_positives: tuple[int, ...]
+    true_negatives: tuple[int, ...]
+    false_negatives: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """ROC, precision-recall curve and counts by threshold; one of each for a class.
+
+    Points of lines are thinned out as far as the eye cannot tell.
+    """
+
+    roc: tuple[Roc, ...]
+    precision_recall: tuple[PrecisionRecall, ...]
+    counts_by_threshold: tuple[ThresholdCounts, ...]
+
+
 def threshold_curves(
     classes: tuple[int, ...], codes: NDArray[np.intp], predicted: Floats, held: Counts
-) -> dict[str, list[dict[str, Any]]]:
-    """Return ROC, precision-recall curve and counts of each class against the others.
+) -> Curves:
+    """Return the curves of each class against the others.
 
     Of two classes there is one curve, that of the higher one. A class is left out when no sample of
     it, or none of the others, was tested.
@@ -33,45 +80,34 @@ def threshold_curves(
         Probabilities.
     held : ndarray of shape (n_iterations, n_distinct), int64
         How many of each example were tested; those of all iterations are taken together.
-
-    Returns
-    -------
-    dict
-        Ready for JSON. `roc` and `precision_recall` hold ``points`` of lines that are thinned out
-        as far as the eye cannot tell; precision starts at 1 where recall is 0, as in scikit-learn.
     """
     iterations, samples = np.nonzero(held)
     counts = held[iterations, samples]
-    curves: dict[str, list[dict[str, Any]]] = {
-        "roc": [],
-        "precision_recall": [],
-        "counts_by_threshold": [],
-    }
+    roc: list[Roc] = []
+    precision_recall: list[PrecisionRecall] = []
+    by_threshold: list[ThresholdCounts] = []
     for i in range(len(classes)) if len(classes) > 2 else [1]:
         is_class = codes[samples] == i
         if is_class.all() or not is_class.any():
             continue
         p, true, false = _passing(predicted[iterations, samples, i], is_class, counts)
         recall, precision = true / true[-1], true[1:] / (true + false)[1:]
-        roc = np.column_stack([false / false[-1], recall])
-        precision_recall = np.column_stack([recall, np.concatenate([[1.0], precision])])
-        at = np.searchsorted(-p, -_THRESHOLDS, side="right")
-        by_threshold = {
-            "thresholds": _THRESHOLDS,
-            "true_positives": true[at],
-            "false_positives": false[at],
-            "true_negatives": false[-1] - false[at],
-            "false_negatives": true[-1] - true[at],
-        }
+        roc.append(Roc(classes[i], _thinned(np.column_stack([false / false[-1], recall]))))
+        points = np.column_stack([recall, np.concatenate([[1.0], precision])])
         share = float(true[-1] / (true[-1] + false[-1]))
-        curves["roc"].append({"class": classes[i], "points": _thinned(roc).tolist()})
-        curves["precision_recall"].append(
-            {"class": classes[i], "share": share, "points": _thinned(precision_recall).tolist()}
+        precision_recall.append(PrecisionRecall(classes[i], share, _thinned(points)))
+        at = np.searchsorted(-p, -_THRESHOLDS, side="right")
+        by_threshold.append(
+            ThresholdCounts(
+                class_=classes[i],
+                thresholds=tuple(_THRESHOLDS.tolist()),
+                true_positives=tuple(true[at].tolist()),
+                false_positives=tuple(false[at].tolist()),
+                true_negatives=tuple((false[-1] - false[at]).tolist()),
+                false_negatives=tuple((true[-1] - true[at]).tolist()),
+            )
         )
-        curves["counts_by_threshold"].append(
-            {"class": classes[i]} | {name: row.tolist() for name, row in by_threshold.items()}
-        )
-    return curves
+    return Curves(tuple(roc), tuple(precision_recall), tuple(by_threshold))
 
 
 def _passing(
@@ -93,7 +129,7 @@ def _passing(
     return p[last], np.append(0, true), np.append(0, passing - true)
 
 
-def _thinned(points: Floats) -> Floats:
+def _thinned(points: Floats) -> Points:
     """Return the points that a line needs to look the same.
 
     Ramer, Douglas and Peucker's way: from the line between both ends, the point that is farthest
@@ -119,7 +155,7 @@ def _thinned(points: Floats) -> Floats:
         kept.append(at)
         look(begin, at)
         look(at, end)
-    return points[sorted(kept)]
+    return tuple((x, y) for x, y in points[sorted(kept)].tolist())
 
 
 def _distances(points: Floats, begin: Floats, end: Floats) -> Floats:

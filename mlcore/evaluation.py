@@ -6,48 +6,27 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
-from mlcore.classifier import SMALLEST, Classifier
-from mlcore.curves import threshold_curves
+from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
-from mlcore.explanation import importance
+from mlcore.importance import importance
+from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 TEST_SHARE = 0.2
-_BINS = 10  # of the calibration table
 _HALVINGS = 3  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
 _SPARE = 0.5  # seconds for what has no clock of its own
 _FOR_ITERATIONS = 0.6  # of the time left after the first one
-_FOR_EXPLANATION = 0.5  # of the time left then; the curves get the rest
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What was measured on the test samples of one iteration.
-
-    Precision, recall and F1 are means over the classes, weighted by their samples, as in Moodle's
-    own backends. `auc` is that of the higher class's probability, None unless there are two classes
-    and test samples of both.
-    """
-
-    accuracy: float
-    balanced_accuracy: float
-    precision: float
-    recall: float
-    f1_score: float
-    auc: float | None
-    log_loss: float
-    brier_score: float
+_FOR_IMPORTANCE = 0.5  # of the time left then; the curves get the rest
 
 
 @dataclass(frozen=True)
@@ -59,18 +38,12 @@ class Evaluation:
     iterations : tuple of Measures
     n_asked : int
         Iterations that were asked for; fewer were done when time ran out.
-    report : dict
-        Figures about the dataset and all test samples together, ready for JSON. Its `indicators`
-        say what the classifiers rely on (see `mlcore.explanation.importance`), `roc`,
-        `precision_recall` and `counts_by_threshold` what other thresholds would do (see
-        `mlcore.curves.threshold_curves`), `learning_curve` whether more data would help, and
-        `boosting` how the loss falls round after round. The last two, and `indicators`, are None
-        where there was no time for them; the last two also for a trained model.
+    report : Report
     """
 
     iterations: tuple[Measures, ...]
     n_asked: int
-    report: dict[str, Any]
+    report: Report
 
     def mean(self, name: str) -> float | None:
         """Return the mean of a measure over the iterations, None where it is not defined."""
@@ -141,28 +114,25 @@ def evaluate(
     predicted = np.stack([probabilities for probabilities, _ in results])
     tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
     iterations = tuple(
-        _measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
+        measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
     )
-    codes = np.searchsorted(examples.classes, examples.y)
-    report = {
-        "seed": digest.hex(),
-        **_report(examples, predicted, held),
-        **threshold_curves(examples.classes, codes, predicted, held),
-        "indicators": importance(
-            examples,
-            tests,
-            np.random.default_rng([seed, n_iterations]),
-            _until(deadline, _FOR_EXPLANATION if fits else 1),
-        ),
-        "learning_curve": None,
-        "boosting": None,
-    }
+    indicators = importance(
+        examples,
+        tests,
+        np.random.default_rng([seed, n_iterations]),
+        _until(deadline, _FOR_IMPORTANCE if fits else 1),
+    )
+    learning_curve = boosting = None
     if fits:
         whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
         random = np.random.default_rng([seed, n_iterations + 1])
-        report["learning_curve"] = _learning_curve(fits, whole, random, longest, deadline)
+        learning_curve = _learning_curve(fits, whole, random, longest, deadline)
         if deadline is None or time.monotonic() + longest <= deadline:
-            report["boosting"] = fits.boosting(held[0])
+            boosting = fits.boosting(held[0])
+    report = report_of(examples, predicted, held, digest.hex())
+    report = replace(
+        report, indicators=indicators, learning_curve=learning_curve, boosting=boosting
+    )
     return Evaluation(iterations, n_iterations, report)
 
 
@@ -199,17 +169,14 @@ class _Fits:
         )
         return probabilities, classifier
 
-    def boosting(self, counts: Counts) -> dict[str, list[Any]] | None:
+    def boosting(self, counts: Counts) -> BoostingCurve | None:
         """Return the log-loss of boosted trees by their rounds, None where data is too little."""
         task = self._samples.task((self.examples.counts - counts).astype(np.float64))
         if task.fallback() is not None:
             return None
         assert self._recipe is not None
         curve = task.boosting_curve(self._recipe, counts.astype(np.float64))
-        names = ("rounds", "training_log_loss", "validation_log_loss")
-        return {
-            name: list(values) for name, values in zip(names, zip(*curve, strict=True), strict=True)
-        }
+        return BoostingCurve(*map(tuple, zip(*curve, strict=True)))
 
 
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
@@ -278,7 +245,7 @@ def _learning_curve(
     random: np.random.Generator,
     longest: float,
     deadline: float | None,
-) -> list[dict[str, Any]] | None:
+) -> tuple[LearningPoint, ...] | None:
     """Return how well is predicted what was learned from fewer and fewer samples.
 
     Parameters
@@ -290,8 +257,8 @@ def _learning_curve(
 
     Returns
     -------
-    list of dict, or None when there was no time
-        Each with means and standard deviations over the iterations, the fewest samples first.
+    tuple of LearningPoint, or None when there was no time
+        With means and standard deviations over the iterations, the fewest samples first.
     """
     import joblib
 
@@ -308,22 +275,26 @@ def _learning_curve(
                 [
                     (int(learned.sum()), measures),
                     *(
-                        (int(share.sum()), _measure(fits.examples, p, counts))
+                        (int(share.sum()), measure(fits.examples, p, counts))
                         for share, (p, _) in zip(shares, results, strict=True)
                     ),
                 ]
             )
-    return [
-        {
-            "samples": point[0][0],
-            **{
-                name + suffix: float(statistic([getattr(measures, name) for _, measures in point]))
-                for name in ("log_loss", "f1_score")
-                for suffix, statistic in (("", np.mean), ("_deviation", np.std))
-            },
-        }
-        for point in reversed(list(zip(*curves, strict=True)))
-    ] or None
+    points = reversed(list(zip(*curves, strict=True)))
+    return tuple(_learning_point(list(point)) for point in points) or None
+
+
+def _learning_point(measured: list[tuple[int, Measures]]) -> LearningPoint:
+    """Return the means over the iterations of what was measured after so many samples."""
+    log_losses = [measures.log_loss for _, measures in measured]
+    scores = [measures.f1_score for _, measures in measured]
+    return LearningPoint(
+        samples=measured[0][0],
+        log_loss=float(np.mean(log_losses)),
+        log_loss_deviation=float(np.std(log_losses)),
+        f1_score=float(np.mean(scores)),
+        f1_score_deviation=float(np.std(scores)),
+    )
 
 
 def _halves(examples: Examples, learned: Counts, random: np.random.Generator) -> list[Counts]:
@@ -335,111 +306,3 @@ def _halves(examples: Examples, learned: Counts, random: np.random.Generator) ->
             break
         shares.append(share)
     return shares[1:]
-
-
-def _measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measures:
-    from sklearn import metrics
-
-    tested = counts > 0
-    y, weights = examples.y[tested], counts[tested]
-    p = np.clip(probabilities[tested], SMALLEST, 1)
-    classes = np.array(examples.classes)
-    best = classes[p.argmax(axis=1)]
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        y, best, sample_weight=weights, average="weighted", zero_division=0
-    )
-    right = y == best
-    present = np.unique(y)
-    recalls = [np.average(right[y == value], weights=weights[y == value]) for value in present]
-    truth = y[:, None] == classes
-    auc = None
-    if len(classes) == len(present) == 2:
-        auc = float(metrics.roc_auc_score(y == classes[1], p[:, 1], sample_weight=weights))
-    return Measures(
-        accuracy=float(np.average(right, weights=weights)),
-        balanced_accuracy=float(np.mean(recalls)),
-        precision=float(precision),
-        recall=float(recall),
-        f1_score=float(f1),
-        auc=auc,
-        log_loss=float(-np.average(np.log(p[truth]), weights=weights)),
-        brier_score=float(np.average(((p - truth) ** 2).sum(axis=1), weights=weights)),
-    )
-
-
-def _report(examples: Examples, predicted: Floats, held: Counts) -> dict[str, Any]:
-    """Return figures about the dataset and the test samples of all iterations together."""
-    classes = list(examples.classes)
-    sizes = [int(examples.counts[examples.y == value].sum()) for value in classes]
-    empty = np.isnan(examples.X).all(axis=0)
-    varies = np.fmin.reduce(examples.X, axis=0) < np.fmax.reduce(examples.X, axis=0)
-    code = np.searchsorted(classes, examples.y)
-    total = held.sum()
-    share = np.array([held[:, code == i].sum() for i in range(len(classes))]) / total
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for p, counts in zip(predicted, held, strict=True):
-        np.add.at(confusion, (code, p.argmax(axis=1)), counts)
-    majority = int(share.argmax())
-    auc = [] if len(classes) == 2 else _one_vs_rest(predicted, code, held)
-    return {
-        "samples": int(examples.counts.sum()),
-        "distinct_samples": len(examples.counts),
-        "features": examples.X.shape[1],
-        "empty_features": int(empty.sum()),
-        "constant_features": int((~varies & ~empty).sum()),
-        "classes": [
-            {"class": value, "samples": size} for value, size in zip(classes, sizes, strict=True)
-        ],
-        # of several classes: the AUC of each against the others, None where it is not defined
-        "auc_one_vs_rest": auc,
-        "tested_samples": int(total),
-        "confusion_matrix": confusion.tolist(),
-        "calibration": [
-            {"class": value, "bins": _calibration(predicted[:, :, i], code == i, held)}
-            for i, value in enumerate(classes)
-        ],
-        # what always guessing the most frequent class would score
-        "baseline": {
-            "class": classes[majority],
-            "accuracy": float(share[majority]),
-            "f1_score": float(share[majority] * 2 * share[majority] / (1 + share[majority])),
-            "log_loss": float(-(share * np.log(np.clip(share, SMALLEST, 1))).sum()),
-        },
-    }
-
-
-def _one_vs_rest(predicted: Floats, code: NDArray[np.intp], held: Counts) -> list[float | None]:
-    """Return the mean over the iterations of each class's AUC against all others."""
-    from sklearn.metrics import roc_auc_score
-
-    means: list[float | None] = []
-    for i in range(predicted.shape[2]):
-        values = []
-        for p, counts in zip(predicted, held, strict=True):
-            is_class, tested = code == i, counts > 0
-            if 0 < is_class[tested].sum() < tested.sum():
-                values.append(
-                    roc_auc_score(is_class[tested], p[tested, i], sample_weight=counts[tested])
-                )
-        means.append(float(np.mean(values)) if values else None)
-    return means
-
-
-def _calibration(
-    predicted: Floats, is_class: NDArray[np.bool_], held: Counts
-) -> list[dict[str, float]]:
-    """Compare predicted probabilities of one class with its observed share, bin by bin."""
-    bins = np.minimum((predicted * _BINS).astype(np.int64), _BINS - 1)
-    table = []
-    for i in range(_BINS):
-        weights = np.where(bins == i, held, 0)
-        samples = int(weights.sum())
-        if samples:
-            table.append(
-                {
-                    "samples": samples,
-                    "predicted": float((weights * predicted).sum() / samples),
-                    "observed": float((weights * is_class).sum() / samples),
-                }
-            )
-    return table

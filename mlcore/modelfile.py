@@ -86,7 +86,7 @@ def read(
     kind : str
         What the file must hold.
     format : int
-        The newest layout that the caller understands.
+        The layout that the caller understands.
     max_bytes : int
         Limit to the size of all members, unpacked.
 
@@ -121,6 +121,8 @@ def read(
             raise errors.DamagedModelFile(what="no format")
         if found > format:
             raise errors.NewerModelFile(found=found, known=format)
+        if found < format:  # none of these was ever released
+            raise errors.DamagedModelFile(what="a format that no release had")
         arrays = {}
         for name, info in members.items():
             if not _MEMBER.fullmatch(name):

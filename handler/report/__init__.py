@@ -12,6 +12,7 @@ from handler.report.page import Context, page
 from handler.report.sentences import stands_out
 from handler.report.verdict import Verdict, verdict
 from mlcore import Evaluation
+from mlcore.importance import Indicator
 
 __all__ = ["EMPTY_LOG", "Context", "Verdict", "evaluation_log", "verdict"]
 
@@ -44,7 +45,7 @@ def evaluation_log(
         from handler.report.tensorboard import event_files
 
         figures["iterations"] = [vars(measures) for measures in evaluation.iterations]
-        figures["report"] = evaluation.report
+        figures["report"] = evaluation.report.as_json()
         for chart in of_evaluation(answer, evaluation, context.target):
             files[f"{chart.file}.png"], svg = chart.render()
             drawn.append((chart, svg))
@@ -61,13 +62,13 @@ def evaluation_log(
 def _summary(answer: dict[str, Any], evaluation: Evaluation | None) -> str:
     lines = [f"{name}: {_shown(value)}" for name, value in answer.items() if name != "info"]
     if evaluation is not None:
-        lines += _most_important(evaluation.report["indicators"] or [])
+        lines += _most_important(evaluation.report.indicators or ())
     return "\n".join([*lines, *answer["info"], ""])
 
 
-def _most_important(indicators: list[dict[str, Any]]) -> list[str]:
+def _most_important(indicators: tuple[Indicator, ...]) -> list[str]:
     """Return a line that names the indicators which stand out from chance, five at most."""
-    names = [entry["indicator"] for entry in indicators if stands_out(entry)]
+    names = [entry.indicator for entry in indicators if stands_out(entry)]
     return [f"The indicators that matter most: {', '.join(names[:5])}"] if names else []
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from handler.report import labels, sentences
 from handler.report.drawing import SIZE, Panel, render
 from mlcore import Evaluation
+from mlcore.curves import Points, PrecisionRecall, Roc
+from mlcore.importance import Indicator
+from mlcore.measures import Calibration, Report
 
 _MOST_CURVES = 4
 _MOST_CLASSES = (
@@ -24,6 +27,8 @@ _SQUARE = (40.0, 20.0, 44.0, 34.0)  # margins: left, right, below, above
 _LINE = 1.4 * SIZE
 _ROW = 2.9 * SIZE  # a line of text and a bar below it
 _LABEL = 46  # characters of an indicator's name
+
+_Curve = TypeVar("_Curve", Calibration, Roc, PrecisionRecall)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def scores(answer: dict[str, Any], evaluation: Evaluation) -> Chart:
     """Show the score of each iteration."""
     values = [measures.f1_score for measures in evaluation.iterations]
     n, least = len(values), answer["min_score"]
-    guess = evaluation.report["baseline"]["f1_score"]
+    guess = evaluation.report.baseline.f1_score
     enough = sum(value >= least for value in values)
     bottom, step = (0.5, 0.1) if min(*values, guess, least) >= 0.55 else (0.0, 0.25)
     ticks = {
@@ -189,30 +194,30 @@ def scores(answer: dict[str, Any], evaluation: Evaluation) -> Chart:
 
 def calibration(evaluation: Evaluation, target: str) -> Chart:
     """Show how often what was predicted came true."""
-    tables = evaluation.report["calibration"]
+    tables = evaluation.report.calibration
     tables = tables[1:] if len(tables) == 2 else tables
-    sizes = {entry["class"]: entry["samples"] for entry in evaluation.report["classes"]}
-    shown, rest = _largest(tables, [sizes[table["class"]] for table in tables], target)
-    captions = [labels.short_label(target, table["class"]) for table in shown]
+    sizes = {entry.class_: entry.samples for entry in evaluation.report.classes}
+    shown, rest = _largest(tables, [sizes[table.class_] for table in tables], target)
+    captions = [labels.short_label(target, table.class_) for table in shown]
 
     def draw(panel: Panel) -> None:
         panel.scale((0, 1), (0, 1), _PERCENT, _PERCENT)
         panel.line([0, 1], [0, 1], "muted", linewidth=1, linestyle=":")
         for table, (colour, style) in zip(shown, _CURVES, strict=False):
-            x = [b["predicted"] for b in table["bins"]]
-            y = [b["observed"] for b in table["bins"]]
+            x = [b.predicted for b in table.bins]
+            y = [b.observed for b in table.bins]
             panel.line(x, y, colour, linestyle=style)
-            most = max(b["samples"] for b in table["bins"])
-            for b in table["bins"]:
-                size = 4 + 5 * (b["samples"] / most) ** 0.5
-                panel.line([b["predicted"]], [b["observed"]], colour, marker="o", markersize=size)
+            most = max(b.samples for b in table.bins)
+            for b in table.bins:
+                size = 4 + 5 * (b.samples / most) ** 0.5
+                panel.line([b.predicted], [b.observed], colour, marker="o", markersize=size)
         panel.names("predicted probability", "came true")
         _legend(panel, captions)
 
     rows = [
-        [label, f"{100 * b['predicted']:.1f} %", f"{100 * b['observed']:.1f} %", str(b["samples"])]
+        [label, f"{100 * b.predicted:.1f} %", f"{100 * b.observed:.1f} %", str(b.samples)]
         for label, table in zip(captions, shown, strict=True)
-        for b in table["bins"]
+        for b in table.bins
     ]
     told = "; ".join(f"{row[0]}: predicted {row[1]}, came true {row[2]}" for row in rows)
     return Chart(
@@ -234,12 +239,12 @@ def calibration(evaluation: Evaluation, target: str) -> Chart:
 
 def roc(evaluation: Evaluation, target: str) -> Chart | None:
     """Show how many of a class are found at the price of how many false alarms."""
-    curves = evaluation.report["roc"]
+    curves = evaluation.report.roc
     if not curves:
         return None
-    sizes = {entry["class"]: entry["samples"] for entry in evaluation.report["classes"]}
-    shown, rest = _largest(curves, [sizes[curve["class"]] for curve in curves], target)
-    captions = [labels.short_label(target, curve["class"]) for curve in shown]
+    sizes = {entry.class_: entry.samples for entry in evaluation.report.classes}
+    shown, rest = _largest(curves, [sizes[curve.class_] for curve in curves], target)
+    captions = [labels.short_label(target, curve.class_) for curve in shown]
     auc = evaluation.mean("auc")
     title = "How well each class is told from the others"
     if auc is not None:
@@ -249,12 +254,12 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
         panel.scale((0, 1), (0, 1), _PERCENT, _PERCENT)
         panel.line([0, 1], [0, 1], "muted", linewidth=1, linestyle=":")
         for curve, (colour, style) in zip(shown, _CURVES, strict=False):
-            panel.line(*_columns(curve["points"]), colour, linestyle=style)
+            panel.line(*_columns(curve.points), colour, linestyle=style)
         panel.names("false alarms among the others", "found")
         _legend(panel, captions)
 
     rows = [
-        [label, f"{100 * share:.0f} %", f"{100 * _at(curve['points'], share):.1f} %"]
+        [label, f"{100 * share:.0f} %", f"{100 * _at(curve.points, share):.1f} %"]
         for label, curve in zip(captions, shown, strict=True)
         for share in (0.05, 0.1, 0.2, 0.3, 0.5)
     ]
@@ -273,30 +278,30 @@ def roc(evaluation: Evaluation, target: str) -> Chart | None:
     )
 
 
-def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
+def precision_recall(report: Report, target: str) -> Chart | None:
     """Show how many warnings are right when so many of a class are to be found."""
-    curves = report["precision_recall"]
+    curves = report.precision_recall
     if not curves:
         return None
-    shown, rest = _largest(curves, [curve["share"] for curve in curves], target)
-    captions = [labels.short_label(target, curve["class"]) for curve in shown]
+    shown, rest = _largest(curves, [curve.share for curve in curves], target)
+    captions = [labels.short_label(target, curve.class_) for curve in shown]
     title = "How many warnings are right, class by class"
     if len(curves) == 1:
         (curve,) = curves
-        right = sentences.of_100(_precision(curve["points"], 0.8)).removesuffix(" of 100")
-        title = f"To find 80 of 100 {labels.members(target, curve['class'])}, "
+        right = sentences.of_100(_precision(curve.points, 0.8)).removesuffix(" of 100")
+        title = f"To find 80 of 100 {labels.members(target, curve.class_)}, "
         title += f"{right} of 100 warnings would be right"
 
     def draw(panel: Panel) -> None:
         panel.scale((0, 1), (0, 1), _PERCENT, _PERCENT)
         for curve, (colour, style) in zip(shown, _CURVES, strict=False):
-            panel.line([0, 1], [curve["share"]] * 2, "muted", linewidth=1, linestyle=":")
-            panel.line(*_columns(curve["points"]), colour, linestyle=style)
+            panel.line([0, 1], [curve.share] * 2, "muted", linewidth=1, linestyle=":")
+            panel.line(*_columns(curve.points), colour, linestyle=style)
         panel.names("found", "warnings that are right")
         _legend(panel, captions)
 
     rows = [
-        [label, f"{100 * share:.0f} %", f"{100 * _precision(curve['points'], share):.1f} %"]
+        [label, f"{100 * share:.0f} %", f"{100 * _precision(curve.points, share):.1f} %"]
         for label, curve in zip(captions, shown, strict=True)
         for share in (0.2, 0.4, 0.6, 0.8, 1.0)
     ]
@@ -319,12 +324,12 @@ def precision_recall(report: dict[str, Any], target: str) -> Chart | None:
 
 def learning_curve(evaluation: Evaluation) -> Chart | None:
     """Show how the error falls with more data."""
-    curve = evaluation.report["learning_curve"]
+    curve = evaluation.report.learning_curve
     if not curve:
         return None
-    samples = [point["samples"] for point in curve]
-    losses = [point["log_loss"] for point in curve]
-    deviations = [point["log_loss_deviation"] for point in curve]
+    samples = [point.samples for point in curve]
+    losses = [point.log_loss for point in curve]
+    deviations = [point.log_loss_deviation for point in curve]
     highs = [loss + by for loss, by in zip(losses, deviations, strict=True)]
     lows = [loss - by for loss, by in zip(losses, deviations, strict=True)]
     step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if max(highs) <= 5 * s)
@@ -354,11 +359,11 @@ def learning_curve(evaluation: Evaluation) -> Chart | None:
         columns=("samples", "log-loss", "± by chance", "score", "± by chance"),
         rows=[
             [
-                f"{point['samples']:,.0f}",
-                f"{point['log_loss']:.3f}",
-                f"{point['log_loss_deviation']:.3f}",
-                f"{point['f1_score']:.3f}",
-                f"{point['f1_score_deviation']:.3f}",
+                f"{point.samples:,.0f}",
+                f"{point.log_loss:.3f}",
+                f"{point.log_loss_deviation:.3f}",
+                f"{point.f1_score:.3f}",
+                f"{point.f1_score_deviation:.3f}",
             ]
             for point in curve
         ],
@@ -367,15 +372,15 @@ def learning_curve(evaluation: Evaluation) -> Chart | None:
     )
 
 
-def indicators(report: dict[str, Any], target: str) -> Chart | None:
+def indicators(report: Report, target: str) -> Chart | None:
     """Show what the model relies on most."""
-    entries = (report["indicators"] or [])[:_MOST_INDICATORS]
+    entries = (report.indicators or ())[:_MOST_INDICATORS]
     if not entries:
         return None
-    classes = [entry["class"] for entry in report["classes"]]
-    captions = [labels.readable(entry["indicator"]) for entry in entries]
+    classes = [entry.class_ for entry in report.classes]
+    captions = [labels.readable(entry.indicator) for entry in entries]
     n = len(entries)
-    most = max(max(entry["importance"] for entry in entries), 1e-9)
+    most = max(max(entry.importance for entry in entries), 1e-9)
     standing = [sentences.stands_out(entry) for entry in entries]
     title = "No indicator stands out from chance"
     if standing[0]:
@@ -396,7 +401,7 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
             panel.text(
                 1, i + 0.42, _arrow(entry, classes, target), "muted", ha="right", va="baseline"
             )
-            length = max(entry["importance"], 0) / most
+            length = max(entry.importance, 0) / most
             panel.bar(0, i + 0.54, max(length, 0.003), 0.22, "blue" if standing[i] else "faded")
 
     sign = " →: what a higher value makes more likely."
@@ -419,8 +424,8 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
         rows=[
             [
                 label,
-                f"{entry['importance']:.4f}",
-                f"{entry['importance_deviation']:.4f}",
+                f"{entry.importance:.4f}",
+                f"{entry.importance_deviation:.4f}",
                 "; ".join(
                     filter(
                         None,
@@ -439,16 +444,16 @@ def indicators(report: dict[str, Any], target: str) -> Chart | None:
     )
 
 
-def class_balance(report: dict[str, Any], target: str) -> Chart:
+def class_balance(report: Report, target: str) -> Chart:
     """Show how frequent the classes are."""
-    ordered = sorted(report["classes"], key=lambda entry: -entry["samples"])
+    ordered = sorted(report.classes, key=lambda entry: -entry.samples)
     shown, rest = ordered, ordered[:0]
     if len(ordered) > _MOST_CLASSES:
         shown, rest = ordered[: _MOST_CLASSES - 1], ordered[_MOST_CLASSES - 1 :]
-    bars = [(labels.short_label(target, entry["class"]), entry["samples"]) for entry in shown]
+    bars = [(labels.short_label(target, entry.class_), entry.samples) for entry in shown]
     if rest:
-        bars.append((f"{len(rest)} others", sum(entry["samples"] for entry in rest)))
-    total = report["samples"]
+        bars.append((f"{len(rest)} others", sum(entry.samples for entry in rest)))
+    total = report.samples
     longest = max(count for _, count in bars)
     n = len(bars)
 
@@ -467,9 +472,9 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
             )
             panel.bar(0, i + 0.54, max(count / longest, 0.003), 0.22, "blue")
 
-    least = min(report["classes"], key=lambda entry: entry["samples"])
-    title = f"{sentences.of_100(least['samples'] / total)} samples are "
-    title += f"“{labels.short_label(target, least['class'])}”"
+    least = min(report.classes, key=lambda entry: entry.samples)
+    title = f"{sentences.of_100(least.samples / total)} samples are "
+    title += f"“{labels.short_label(target, least.class_)}”"
     return Chart(
         file="class-balance",
         title=title[0].upper() + title[1:],
@@ -480,8 +485,8 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
         + ".",
         columns=("class", "samples"),
         rows=[
-            [labels.short_label(target, entry["class"]), f"{entry['samples']:,}"]
-            for entry in report["classes"]
+            [labels.short_label(target, entry.class_), f"{entry.samples:,}"]
+            for entry in report.classes
         ],
         draw=draw,
         height=_ROW * n,
@@ -492,13 +497,13 @@ def class_balance(report: dict[str, Any], target: str) -> Chart:
 # what several of them need ------------------------------------------------------------------------
 
 
-def _grouped(report: dict[str, Any], target: str) -> tuple[list[str], list[list[int]]]:
+def _grouped(report: Report, target: str) -> tuple[list[str], Sequence[Sequence[int]]]:
     """Return the captions and the confusion matrix of the largest classes, all others as one."""
-    classes, matrix = report["classes"], report["confusion_matrix"]
-    captions = [labels.short_label(target, entry["class"]) for entry in classes]
+    classes, matrix = report.classes, report.confusion_matrix
+    captions = [labels.short_label(target, entry.class_) for entry in classes]
     if len(classes) <= _MOST_CLASSES:
         return captions, matrix
-    by_size = sorted(range(len(classes)), key=lambda i: -classes[i]["samples"])
+    by_size = sorted(range(len(classes)), key=lambda i: -classes[i].samples)
     kept = sorted(by_size[: _MOST_CLASSES - 1])
     others = sorted(by_size[_MOST_CLASSES - 1 :])
     groups = [*([i] for i in kept), others]
@@ -508,12 +513,12 @@ def _grouped(report: dict[str, Any], target: str) -> tuple[list[str], list[list[
 
 
 def _largest(
-    curves: list[dict[str, Any]], sizes: Sequence[float], target: str
-) -> tuple[list[dict[str, Any]], str]:
+    curves: Sequence[_Curve], sizes: Sequence[float], target: str
+) -> tuple[list[_Curve], str]:
     """Return the curves of the most frequent classes, and a sentence about the rest."""
     order = sorted(range(len(curves)), key=lambda i: -sizes[i])
     shown = [curves[i] for i in sorted(order[:_MOST_CURVES])]
-    rest = [labels.short_label(target, curves[i]["class"]) for i in sorted(order[_MOST_CURVES:])]
+    rest = [labels.short_label(target, curves[i].class_) for i in sorted(order[_MOST_CURVES:])]
     if not rest:
         return shown, ""
     named = ", ".join(rest[:5]) + (f" and {len(rest) - 5} more" if len(rest) > 5 else "")
@@ -535,25 +540,25 @@ def _legend(panel: Panel, captions: list[str]) -> None:
         panel.text(0, 1, f"{sign}  {_cut(label, 40)}", colour, dx=4, dy=dy, ha="left", va="bottom")
 
 
-def _columns(points: list[list[float]]) -> tuple[list[float], list[float]]:
+def _columns(points: Points) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _at(points: list[list[float]], x: float) -> float:
+def _at(points: Points, x: float) -> float:
     """Return the height of a curve that rises to (1, 1), at a place before that."""
     x0, y0 = max(point for point in points if point[0] <= x)
     x1, y1 = min(point for point in points if point[0] > x)
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
-def _precision(points: list[list[float]], recall: float) -> float:
+def _precision(points: Points, recall: float) -> float:
     """Return the best precision that finds at least so many."""
     return max(precision for found, precision in points if found >= recall - 1e-9)
 
 
-def _arrow(indicator: dict[str, Any], classes: list[int], target: str) -> str:
+def _arrow(indicator: Indicator, classes: list[int], target: str) -> str:
     """Return a sign of what a higher value speaks for."""
-    changes = indicator["direction"]
+    changes = indicator.direction
     if changes is None or not sentences.stands_out(indicator):
         return ""
     if len(classes) == 2:

@@ -13,6 +13,7 @@ from handler.report import labels, sentences
 from handler.report.verdict import verdict
 from handler.version import SOFTWARE
 from mlcore import Evaluation
+from mlcore.importance import Indicator
 
 if TYPE_CHECKING:
     import jinja2
@@ -81,8 +82,8 @@ def page(
             "questions": _questions(evaluation, context),
             "measures": _measures(answer, evaluation, target),
             "facts": _facts(evaluation),
-            "glossary": _glossary(report["indicators"] or []),
-            "seed": report["seed"],
+            "glossary": _glossary(report.indicators or ()),
+            "seed": report.seed,
             "done": len(evaluation.iterations),
             "asked": evaluation.n_asked,
         }
@@ -119,9 +120,9 @@ def _measures(
     answer: dict[str, Any], evaluation: Evaluation, target: str
 ) -> list[tuple[str, str, str]]:
     """Return the name of each measure, its value and what it means."""
-    baseline = evaluation.report["baseline"]
-    guess = f"Always guessing “{labels.short_label(target, baseline['class'])}”"
-    n = len(evaluation.report["classes"])
+    baseline = evaluation.report.baseline
+    guess = f"Always guessing “{labels.short_label(target, baseline.class_)}”"
+    n = len(evaluation.report.classes)
     log_loss, brier_score = evaluation.mean("log_loss"), evaluation.mean("brier_score")
     found = [
         (
@@ -129,7 +130,7 @@ def _measures(
             f"{answer['score']:.2f}",
             "What Moodle goes by, from 0 to 1: the weighted F1 score, which counts both what is "
             f"found and what is wrongly warned of. {guess} gets "
-            f"{baseline['f1_score']:.2f}; {answer['min_score']:.2f} is asked for.",
+            f"{baseline.f1_score:.2f}; {answer['min_score']:.2f} is asked for.",
         ),
         (
             "Score varies by",
@@ -140,7 +141,7 @@ def _measures(
         (
             "Right (accuracy)",
             f"{100 * answer['accuracy']:.1f} %",
-            f"Of all predictions. {guess} gets {100 * baseline['accuracy']:.1f} %.",
+            f"Of all predictions. {guess} gets {100 * baseline.accuracy:.1f} %.",
         ),
         (
             "Found in each class (balanced accuracy)",
@@ -163,7 +164,7 @@ def _measures(
             "Log-loss",
             f"{log_loss:.3f}",
             "How far probabilities are from what came true; less is better. Knowing only how "
-            f"frequent the classes are gets {baseline['log_loss']:.3f}.",
+            f"frequent the classes are gets {baseline.log_loss:.3f}.",
         ),
         (
             "Brier score",
@@ -174,7 +175,7 @@ def _measures(
     ]
     if "auc" in answer:
         lower, higher = (
-            labels.short_label(target, entry["class"]) for entry in evaluation.report["classes"]
+            labels.short_label(target, entry.class_) for entry in evaluation.report.classes
         )
         meaning = (
             f"Take one sample of “{higher}” and one of “{lower}”: how often the first gets the "
@@ -191,48 +192,48 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     return [
         (
             "Samples",
-            f"{report['samples']:,}",
+            f"{report.samples:,}",
             "Rows of the dataset. A sample is what one prediction is about: with most targets one "
             "student in one part of one course.",
         ),
         (
             "Distinct samples",
-            f"{report['distinct_samples']:,}",
+            f"{report.distinct_samples:,}",
             "The others say the same as one of these.",
         ),
         (
             "Tested",
-            f"{report['tested_samples']:,}",
+            f"{report.tested_samples:,}",
             "Predictions compared with what came true, over all iterations; a sample may be "
             "tested several times, each time by a model that had not learned from it.",
         ),
         (
             "Features",
-            f"{report['features']:,}",
+            f"{report.features:,}",
             "Columns of the dataset; an indicator has one or several.",
         ),
         (
             "Empty columns",
-            f"{report['empty_features']:,}",
+            f"{report.empty_features:,}",
             "No sample has a value there, mostly as no course uses that activity.",
         ),
         (
             "Constant columns",
-            f"{report['constant_features']:,}",
+            f"{report.constant_features:,}",
             "All samples have the same value there, so nothing can be learned from it.",
         ),
     ]
 
 
-def _glossary(indicators: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _glossary(indicators: tuple[Indicator, ...]) -> list[tuple[str, str]]:
     """Return the words in the names of the most important indicators that need explaining."""
     entries: dict[str, str] = {}
     for indicator in indicators:
-        meaning = labels.explained(indicator["indicator"])
+        meaning = labels.explained(indicator.indicator)
         if meaning:
-            kind = labels.kind(indicator["indicator"])
+            kind = labels.kind(indicator.indicator)
             entries.setdefault(kind[0].upper() + kind[1:], meaning)
-        if f"{indicator['indicator']}/mean" in indicator["features"]:
+        if f"{indicator.indicator}/mean" in indicator.features:
             entries["…/mean"] = (
                 "the indicator's average over all students of the same course, so that a student "
                 "can be compared with the others; it counts as part of its indicator"

@@ -5,10 +5,9 @@ Shares are told as so many of 100. A round 100 or 0 is said only where it is exa
 
 from __future__ import annotations
 
-from typing import Any
-
 from handler.report import labels
 from mlcore import Evaluation
+from mlcore.importance import Indicator
 
 USED_FROM = 0.6  # Moodle drops predictions that are less sure
 _CLOSE = 3  # percentage points that probabilities may be off to be taken at their word
@@ -30,28 +29,27 @@ def right(evaluation: Evaluation, target: str) -> str:
     """Say how often the model is right, next to always guessing the most frequent class."""
     accuracy = evaluation.mean("accuracy")
     assert accuracy is not None
-    baseline = evaluation.report["baseline"]
-    guess = labels.short_label(target, baseline["class"])
+    baseline = evaluation.report.baseline
+    guess = labels.short_label(target, baseline.class_)
     return (
         f"It is right in {of_100(accuracy)} cases. Always guessing “{guess}” would be right in "
-        f"{of_100(baseline['accuracy'])}."
+        f"{of_100(baseline.accuracy)}."
     )
 
 
 def used(evaluation: Evaluation) -> str:
     """Say what is left when Moodle has dropped unsure predictions; of two classes only."""
-    calibration = evaluation.report["calibration"]
+    calibration = evaluation.report.calibration
     if len(calibration) != 2:
         return ""
-    bins = calibration[1]["bins"]
-    total = sum(entry["samples"] for entry in bins)
-    sure = [b for b in bins if max(b["predicted"], 1 - b["predicted"]) >= USED_FROM]
-    kept = sum(entry["samples"] for entry in sure)
+    bins = calibration[1].bins
+    total = sum(entry.samples for entry in bins)
+    sure = [b for b in bins if max(b.predicted, 1 - b.predicted) >= USED_FROM]
+    kept = sum(entry.samples for entry in sure)
     if not kept:
         return "Moodle drops predictions that are less than 60 % sure: here all of them."
     correct = sum(
-        b["samples"] * (b["observed"] if b["predicted"] >= USED_FROM else 1 - b["observed"])
-        for b in sure
+        b.samples * (b.observed if b.predicted >= USED_FROM else 1 - b.observed) for b in sure
     )
     return (
         f"Moodle drops predictions that are less than 60 % sure. It keeps {of_100(kept / total)}, "
@@ -91,8 +89,8 @@ def _number(share: float) -> str:
 
 def _counts(evaluation: Evaluation, at: int) -> tuple[int, int, int, int]:
     """Return a class, how many samples are of it, are predicted as it, and are both."""
-    matrix = evaluation.report["confusion_matrix"]
-    value = evaluation.report["classes"][at]["class"]
+    matrix = evaluation.report.confusion_matrix
+    value = evaluation.report.classes[at].class_
     return value, sum(matrix[at]), sum(row[at] for row in matrix), matrix[at][at]
 
 
@@ -102,7 +100,7 @@ def hardest(evaluation: Evaluation, target: str) -> list[str]:
     Of two classes the higher one is what Moodle warns of; of more, the one that is found worst is
     told.
     """
-    classes = evaluation.report["classes"]
+    classes = evaluation.report.classes
     at = 1
     if len(classes) > 2:
         shares = []
@@ -114,7 +112,7 @@ def hardest(evaluation: Evaluation, target: str) -> list[str]:
         at = shares.index(min(shares))
     sentences = [found(evaluation, target, at), warnings_right(evaluation, target, at)]
     if len(classes) > 2:
-        label = labels.short_label(target, classes[at]["class"])
+        label = labels.short_label(target, classes[at].class_)
         sentences.insert(0, f"Of the {len(classes)} classes “{label}” is the hardest.")
     return sentences
 
@@ -134,13 +132,9 @@ def ranking(auc: float) -> str:
 
 def calibration(evaluation: Evaluation) -> str:
     """Say whether probabilities come true: half of what they are off, added up over the classes."""
-    tables = evaluation.report["calibration"]
-    off = sum(
-        b["samples"] * abs(b["predicted"] - b["observed"])
-        for table in tables
-        for b in table["bins"]
-    )
-    points = round(100 * off / (2 * evaluation.report["tested_samples"]))
+    tables = evaluation.report.calibration
+    off = sum(b.samples * abs(b.predicted - b.observed) for table in tables for b in table.bins)
+    points = round(100 * off / (2 * evaluation.report.tested_samples))
     number = f"{points} percentage point{'s' if points > 1 else ''}"
     how_far = f"on average they are {number if points else 'less than one percentage point'} off"
     if points <= _CLOSE:
@@ -156,25 +150,25 @@ def more_data(evaluation: Evaluation) -> str:
     The learning curve is a mean over two iterations, so chance is what the log-loss varies by from
     one iteration to another, divided by the root of two.
     """
-    curve = evaluation.report["learning_curve"]
+    curve = evaluation.report.learning_curve
     deviation = evaluation.deviation("log_loss")
     if not curve or len(curve) < 2 or len(evaluation.iterations) < 2:
         return "This evaluation cannot tell whether more data would help."
     assert deviation is not None
     half, last = curve[-2:]
-    gain, chance = half["log_loss"] - last["log_loss"], deviation / 2**0.5
-    worth = _FLAT * evaluation.report["baseline"]["log_loss"]
-    grew = f"from {half['samples']:,} to {last['samples']:,} samples"
+    gain, chance = half.log_loss - last.log_loss, deviation / 2**0.5
+    worth = _FLAT * evaluation.report.baseline.log_loss
+    grew = f"from {half.samples:,} to {last.samples:,} samples"
     if gain > max(chance, worth):
-        return f"More data should help: {grew} its error fell by {gain / half['log_loss']:.0%}."
+        return f"More data should help: {grew} its error fell by {gain / half.log_loss:.0%}."
     if chance <= worth:
         return f"More data of the same kind would hardly help: {grew} its error hardly fell."
     return f"It is open whether more data would help: {grew} its error fell no more than by chance."
 
 
-def direction(indicator: dict[str, Any], target: str, classes: list[int]) -> str:
+def direction(indicator: Indicator, target: str, classes: list[int]) -> str:
     """Say what a higher value of an indicator makes more likely."""
-    changes = indicator["direction"]
+    changes = indicator.direction
     if changes is None:
         return "has no higher or lower"
     best = max(range(len(classes)), key=lambda i: changes[i])
@@ -184,16 +178,15 @@ def direction(indicator: dict[str, Any], target: str, classes: list[int]) -> str
     return f"higher: “{labels.short_label(target, classes[best])}” more likely"
 
 
-def without_value(indicator: dict[str, Any], target: str, classes: list[int]) -> str:
+def without_value(indicator: Indicator, target: str, classes: list[int]) -> str:
     """Say what a missing value of an indicator speaks for, "" where values never go missing."""
-    changes = indicator["direction_without_value"]
+    changes = indicator.direction_without_value
     if changes is None:
         return ""
     best = max(range(len(classes)), key=lambda i: changes[i])
     return f"no value: “{labels.short_label(target, classes[best])}” more likely"
 
 
-def stands_out(indicator: dict[str, Any]) -> bool:
+def stands_out(indicator: Indicator) -> bool:
     """Say whether an indicator's importance is more than chance."""
-    larger: bool = indicator["importance"] > indicator["importance_deviation"]
-    return larger
+    return indicator.importance > indicator.importance_deviation

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlcore import Evaluation
+from mlcore.curves import ThresholdCounts
+from mlcore.measures import BoostingCurve
 
 if TYPE_CHECKING:
     from tensorboardX.proto.summary_pb2 import Summary
@@ -32,24 +34,26 @@ def event_files(evaluation: Evaluation, time: float) -> dict[str, bytes]:
         When it was made, in seconds since 1970.
     """
     report = evaluation.report
-    boosting = report["boosting"] or {"rounds": []}
+    boosting = report.boosting or BoostingCurve((), (), ())
     training = [
-        _scalar(step, "boosting/log_loss", boosting["training_log_loss"][i])
-        for i, step in enumerate(boosting["rounds"])
+        _scalar(step, "boosting/log_loss", boosting.training_log_loss[i])
+        for i, step in enumerate(boosting.rounds)
     ]
     validation = [
-        _scalar(step, "boosting/log_loss", boosting["validation_log_loss"][i])
-        for i, step in enumerate(boosting["rounds"])
+        _scalar(step, "boosting/log_loss", boosting.validation_log_loss[i])
+        for i, step in enumerate(boosting.rounds)
     ]
     for step, measures in enumerate(evaluation.iterations, 1):
         for name in _MEASURES:
             value = getattr(measures, name)
             if value is not None:
                 validation.append(_scalar(step, f"iteration/{name}", value))
-    for point in report["learning_curve"] or []:
+    for point in report.learning_curve or ():
         for name in ("log_loss", "f1_score"):
-            validation.append(_scalar(point["samples"], f"learning_curve/{name}", point[name]))
-    validation += [_pr_curve(counts) for counts in report["counts_by_threshold"]]
+            validation.append(
+                _scalar(point.samples, f"learning_curve/{name}", getattr(point, name))
+            )
+    validation += [_pr_curve(counts) for counts in report.counts_by_threshold]
     runs = {"training": training, "validation": validation}
     return {f"tensor/{run}/{_FILE}": _framed(steps, time) for run, steps in runs.items() if steps}
 
@@ -60,19 +64,19 @@ def _scalar(step: int, tag: str, value: float) -> Step:
     return step, summary.scalar(tag, value)
 
 
-def _pr_curve(counts: dict[str, Any]) -> Step:
+def _pr_curve(counts: ThresholdCounts) -> Step:
     """Return the curve of a class, whose counts fall from one threshold to the next."""
     import numpy as np
     from tensorboardX import summary
 
-    found, false = np.array(counts["true_positives"]), np.array(counts["false_positives"])
-    missed, rejected = np.array(counts["false_negatives"]), np.array(counts["true_negatives"])
+    found, false = np.array(counts.true_positives), np.array(counts.false_positives)
+    missed, rejected = np.array(counts.false_negatives), np.array(counts.true_negatives)
     return 0, summary.pr_curve_raw(
-        f"pr_curve/class_{counts['class']}",
+        f"pr_curve/class_{counts.class_}",
         *(found, false, rejected, missed),
         precision=found / np.maximum(_LEAST, found + false),
         recall=found / np.maximum(_LEAST, found + missed),
-        num_thresholds=len(counts["thresholds"]),
+        num_thresholds=len(counts.thresholds),
     )
 
 

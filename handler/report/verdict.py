@@ -44,8 +44,8 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
     """
     if evaluation is None:
         return _not_evaluated(answer)
-    baseline = evaluation.report["baseline"]
-    guess = labels.short_label(target, baseline["class"])
+    baseline = evaluation.report.baseline
+    guess = labels.short_label(target, baseline.class_)
     score, deviation = answer["score"], answer["score_deviation"]
     if answer["status"] & answers.LOW_SCORE:
         why = (
@@ -63,16 +63,16 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
     accepted = (
         f"Moodle accepts it (score {score:.2f}, at least {answer['min_score']:.2f} asked for)"
     )
-    better = score - baseline["f1_score"] > deviation
-    if better and answer["accuracy"] > baseline["accuracy"]:
+    better = score - baseline.f1_score > deviation
+    if better and answer["accuracy"] > baseline.accuracy:
         why = (
             f"Its score is {score:.2f} (varying by {deviation:.2f}); this evaluation asks for "
             f"{answer['min_score']:.2f}, and always guessing “{guess}” would get "
-            f"{baseline['f1_score']:.2f}."
+            f"{baseline.f1_score:.2f}."
         )
         return Verdict("good", "Yes: this model may be used", why)
     if better or _tells_something(evaluation):
-        no_more = "hardly more" if answer["accuracy"] > baseline["accuracy"] else "no more"
+        no_more = "hardly more" if answer["accuracy"] > baseline.accuracy else "no more"
         why = (
             f"{accepted}, but it is {no_more} often right than always guessing “{guess}”. What "
             "it does tell is for whom the rarer outcome is more likely than for others: use its "
@@ -81,7 +81,7 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
         return Verdict("care", "With care: it gives hints, not answers", why)
     why = (
         f"{accepted}, but always guessing “{guess}” would do as well (score "
-        f"{baseline['f1_score']:.2f}): so far the indicators say nothing about the outcome."
+        f"{baseline.f1_score:.2f}): so far the indicators say nothing about the outcome."
     )
     return Verdict("bad", "Better not: it is no better than guessing", why)
 
@@ -101,5 +101,5 @@ def _tells_something(evaluation: Evaluation) -> bool:
     log_loss, deviation = evaluation.mean("log_loss"), evaluation.deviation("log_loss")
     assert log_loss is not None
     assert deviation is not None
-    better: bool = log_loss + deviation < evaluation.report["baseline"]["log_loss"]
+    better: bool = log_loss + deviation < evaluation.report.baseline.log_loss
     return better

@@ -454,6 +454,9 @@ def test_a_training_that_somebody_overtakes_by_going_back_learns_on_from_there(
     assert current(store) == learned_at_once(store, first, third)
 
 
+# what the manifest says ---------------------------------------------------------------------------
+
+
 def test_the_manifest_says_what_the_model_is_about(store):
     course = Course(n_features=8)
     learn(store, course.labelled(12))

@@ -228,7 +228,7 @@ FACTS = {
         lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1e-5}] * 10_000)
     ],
     "no imported model": [
-        lambda facts: facts.update(parts=[{"kind": "prior", "weight": 1}]),
+        lambda facts: facts.update(parts=[_part("prior")]),
         lambda facts: facts["parts"][0].update(from_prior=True),
         lambda facts: facts["parts"][0].update(from_prior="yes"),
     ],
@@ -261,8 +261,15 @@ FACTS = {
 
 def _prior(depth):
     """Return a model that is nothing but the prior of a prior of …, and in the end no model."""
-    part = {"kind": "prior", "weight": 1} if depth > 1 else {"kind": "trees", "weight": 1}
-    return {"parts": [part], "prior": _prior(depth - 1) if depth > 1 else None}
+    return {
+        "parts": [_part("prior" if depth > 1 else "trees")],
+        "prior": _prior(depth - 1) if depth > 1 else None,
+        "sharpness": 1.0,
+    }
+
+
+def _part(kind):
+    return {"kind": kind, "weight": 1, "from_prior": kind == "prior"}
 
 
 @pytest.mark.parametrize(
@@ -284,8 +291,9 @@ def test_priors_may_be_nested_eight_deep(data):
     prefix = "prior." * 8 + "part0."
     members = {name.replace("part2.", prefix): array for name, array in trees.items()}
     members["model.json"] = unpacked(data)["model.json"]
-    part = {"kind": "prior", "weight": 1}
-    nested = with_facts(packed(members), lambda facts: facts.update(parts=[part], prior=_prior(8)))
+    nested = with_facts(
+        packed(members), lambda facts: facts.update(parts=[_part("prior")], prior=_prior(8))
+    )
     assert Classifier.from_bytes(nested).predict_proba(samples()).shape == (50, 2)
 
 
@@ -524,17 +532,6 @@ def test_numbers_too_large_to_compute_with_are_no_crash(data, name, change):
         assert "its numbers are too large" in str(error)  # noqa: PT017
     else:
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-
-
-def test_format_1_is_read_where_every_part_made_use_of_the_import(refined, course):
-    def as_before(facts):
-        facts["format"] = 1
-        for classifier in (facts, facts["prior"]):
-            for part in classifier["parts"]:
-                del part["from_prior"]
-
-    older = Classifier.from_bytes(with_facts(refined.to_bytes(), as_before))
-    assert older.predict_proba(course.X).tobytes() == refined.predict_proba(course.X).tobytes()
 
 
 def test_a_newer_format_is_refused(data):

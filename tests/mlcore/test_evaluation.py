@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from mlcore import Classifier, blend, errors, evaluate, evaluation, explanation
-from mlcore.evaluation import Measures
+from mlcore import Classifier, blend, errors, evaluate, evaluation, importance
+from mlcore.measures import ClassSize, Measures
 from mlcore.parts import Dense
 from tests.mlcore.builders import joined, make_course, make_labelled, make_preparation, rows_of
 
@@ -119,7 +119,7 @@ def test_score_and_deviation_are_those_of_the_iterations(result):
 
 def test_what_can_be_learned_scores_better_than_the_baseline(result):
     assert result.mean("auc") > 0.6
-    assert result.mean("log_loss") < result.report["baseline"]["log_loss"]
+    assert result.mean("log_loss") < result.report.baseline.log_loss
 
 
 def test_what_is_obvious_is_scored_one_without_deviation():
@@ -165,13 +165,13 @@ def test_of_several_classes_each_has_an_auc_against_the_others():
     expected = metrics.roc_auc_score(
         dataset.y, make_scorer(3).predict_proba(dataset.X), multi_class="ovr"
     )
-    assert np.mean(report["auc_one_vs_rest"]) == pytest.approx(expected, abs=0.05)
-    assert evaluate(COURSE, 1).report["auc_one_vs_rest"] == []
+    assert np.mean(report.auc_one_vs_rest) == pytest.approx(expected, abs=0.05)
+    assert evaluate(COURSE, 1).report.auc_one_vs_rest == ()
 
 
 def test_a_class_without_a_sample_has_no_auc():
     dataset = replace(make_obvious(40), classes=(-9, 0, 1))
-    assert evaluate(dataset, 2).report["auc_one_vs_rest"] == [None, 1, 1]
+    assert evaluate(dataset, 2).report.auc_one_vs_rest == (None, 1, 1)
 
 
 # time --------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_a_class_without_a_sample_has_no_auc():
 def test_without_any_time_one_iteration_is_done(deadline):
     result = evaluate(COURSE, 10, deadline=deadline)
     assert (len(result.iterations), result.n_asked) == (1, 10)
-    assert result.report["tested_samples"] == 40
+    assert result.report.tested_samples == 40
 
 
 SECONDS = {"choose": 3, "fit": 1, "_deal": 0.25, "boosting_curve": 2}
@@ -190,7 +190,7 @@ FIRST = SECONDS["choose"] + SECONDS["fit"] + 0.5  # less is too little for one i
 
 @pytest.fixture
 def clock(monkeypatch, quick_choice):
-    """A clock that only work moves: a choice, a fit, a round of explanation, a boosting curve."""
+    """A clock that only work moves: a choice, a fit, a round of importance, a boosting curve."""
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
 
     def let_take_time(owner, name):
@@ -204,8 +204,8 @@ def clock(monkeypatch, quick_choice):
 
     for name in ("choose", "fit", "boosting_curve"):
         let_take_time(blend.Task, name)
-    let_take_time(explanation, "_deal")
-    for module in (evaluation, explanation):
+    let_take_time(importance, "_deal")
+    for module in (evaluation, importance):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     return clock
@@ -219,7 +219,7 @@ def done_by(clock, deadline, classifier=None):
     clock.now = 0.0
     result = evaluate(make_scored(60), 10, classifier, deadline)
     assert result.n_asked == 10
-    return len(result.iterations), [part for part in PARTS if result.report[part]]
+    return len(result.iterations), [part for part in PARTS if getattr(result.report, part)]
 
 
 def test_it_ends_by_the_deadline_when_one_iteration_can_be_done(clock):
@@ -234,7 +234,7 @@ def test_it_ends_by_the_deadline_when_one_iteration_can_be_done(clock):
     assert (n_before, parts_before) == (10, 3)
 
 
-def test_iterations_come_first_then_the_explanation_then_the_curves(clock):
+def test_iterations_come_first_then_the_importance_then_the_curves(clock):
     assert done_by(clock, 0) == (1, [])
     assert done_by(clock, FIRST + 1) == (1, PARTS[:1])
     assert done_by(clock, 12) == (2, PARTS[:2])
@@ -242,8 +242,8 @@ def test_iterations_come_first_then_the_explanation_then_the_curves(clock):
 
 
 def test_a_learning_curve_of_one_iteration_has_no_deviation(quick_choice):
-    curve = evaluate(COURSE, 1).report["learning_curve"]
-    assert [point["log_loss_deviation"] for point in curve] == [0] * 4
+    curve = evaluate(COURSE, 1).report.learning_curve
+    assert [point.log_loss_deviation for point in curve] == [0] * 4
 
 
 def test_a_trained_model_is_explained_until_the_deadline(clock):
@@ -271,15 +271,15 @@ def test_fewer_than_two_samples_of_two_classes_are_too_few(y):
 def test_two_equal_samples_of_each_class_are_enough():
     result = evaluate(make_labelled(np.ones((4, 3)), [0, 0, 1, 1]), 3)
     assert result.mean("auc") == 0.5
-    assert result.report["tested_samples"] == 6
+    assert result.report.tested_samples == 6
 
 
 def test_a_class_of_one_sample_is_learned_from_and_not_tested():
     obvious = make_obvious(40)
     single = make_labelled([[0, 0]], [7])
     result = evaluate(replace(joined(obvious, single), classes=(0, 1, 7)), 3)
-    assert result.report["classes"][2] == {"class": 7, "samples": 1}
-    assert sum(result.report["confusion_matrix"][2]) == 0
+    assert result.report.classes[2] == ClassSize(7, 1)
+    assert sum(result.report.confusion_matrix[2]) == 0
     assert result.mean("accuracy") > 0.9
 
 
@@ -288,7 +288,7 @@ def test_a_class_without_a_sample_is_no_hindrance():
     result = evaluate(dataset, 3)
     assert result.mean("accuracy") == 1
     assert result.mean("auc") is None
-    assert result.report["classes"][0] == {"class": -9, "samples": 0}
+    assert result.report.classes[0] == ClassSize(-9, 0)
 
 
 def test_columns_that_are_empty_or_constant_are_no_hindrance():
@@ -299,7 +299,7 @@ def test_columns_that_are_empty_or_constant_are_no_hindrance():
     assert result.mean("accuracy") == 1
     report = result.report
     # a column with a value and gaps counts as constant
-    assert (report["features"], report["empty_features"], report["constant_features"]) == (5, 1, 2)
+    assert (report.features, report.empty_features, report.constant_features) == (5, 1, 2)
 
 
 # a trained model ---------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_a_trained_model_is_tested_as_it_is(monkeypatch):
     monkeypatch.setattr(evaluation, "_Fits", None)
     result = evaluate(make_scored(500), 10, make_scorer())
     assert len(result.iterations) == 10
-    assert result.report["tested_samples"] == 10 * 100
+    assert result.report.tested_samples == 10 * 100
     assert result.mean("auc") == pytest.approx(0.76, abs=0.05)
 
 
@@ -332,37 +332,37 @@ def test_a_trained_model_of_another_shape_is_refused():
 
 def test_the_report_counts_the_dataset(result):
     report = result.report
-    assert report["samples"] == 200
-    assert report["distinct_samples"] <= 200
-    assert report["features"] == 12
+    assert report.samples == 200
+    assert report.distinct_samples <= 200
+    assert report.features == 12
     sizes = np.bincount(COURSE.y).tolist()
-    assert report["classes"] == [{"class": i, "samples": size} for i, size in enumerate(sizes)]
+    assert list(report.classes) == [ClassSize(i, size) for i, size in enumerate(sizes)]
 
 
 def test_each_iteration_tests_a_fifth_of_each_class(result):
-    assert result.report["tested_samples"] == 10 * 40
-    rows = np.sum(result.report["confusion_matrix"], axis=1)
+    assert result.report.tested_samples == 10 * 40
+    rows = np.sum(result.report.confusion_matrix, axis=1)
     assert rows.tolist() == [10 * 28, 10 * 12]
 
 
 def test_the_confusion_matrix_agrees_with_the_accuracy(result):
-    matrix = np.array(result.report["confusion_matrix"])
-    assert matrix.sum() == result.report["tested_samples"]
+    matrix = np.array(result.report.confusion_matrix)
+    assert matrix.sum() == result.report.tested_samples
     assert np.trace(matrix) / matrix.sum() == pytest.approx(result.mean("accuracy"))
     recalls = np.diag(matrix) / matrix.sum(axis=1)
     assert recalls.mean() == pytest.approx(result.mean("balanced_accuracy"))
 
 
 def test_the_calibration_table_holds_every_tested_sample(result):
-    for i, of_class in enumerate(result.report["calibration"]):
-        bins = of_class["bins"]
-        samples = [row["samples"] for row in bins]
-        assert of_class["class"] == i
+    for i, of_class in enumerate(result.report.calibration):
+        bins = of_class.bins
+        samples = [row.samples for row in bins]
+        assert of_class.class_ == i
         assert sum(samples) == 400
-        assert np.average([row["observed"] for row in bins], weights=samples) == pytest.approx(
+        assert np.average([row.observed for row in bins], weights=samples) == pytest.approx(
             [0.7, 0.3][i]
         )
-        predicted = [row["predicted"] for row in bins]
+        predicted = [row.predicted for row in bins]
         assert predicted == sorted(predicted)
         assert len({int(p * 10) for p in predicted}) == len(bins)
 
@@ -371,25 +371,25 @@ def test_true_probabilities_are_found_calibrated(all_tested):
     random = np.random.default_rng(0)
     X = random.normal(0, 2, (4000, 1)).round(2)
     dataset = make_labelled(X, X[:, 0] + random.logistic(0, 1, 4000) > 0)
-    for of_class in evaluate(dataset, 1, make_scorer()).report["calibration"]:
-        for row in of_class["bins"]:
-            assert row["predicted"] == pytest.approx(row["observed"], abs=0.08)
+    for of_class in evaluate(dataset, 1, make_scorer()).report.calibration:
+        for row in of_class.bins:
+            assert row.predicted == pytest.approx(row.observed, abs=0.08)
 
 
 def test_the_baseline_is_the_most_frequent_class_always():
     course = make_course(100, minority=0.2)
-    baseline = evaluate(course, 1).report["baseline"]
+    baseline = evaluate(course, 1).report.baseline
     y, guess = np.repeat([0, 1], [16, 4]), np.zeros(20)
-    assert baseline["class"] == 0
-    assert baseline["accuracy"] == pytest.approx(0.8)
-    assert baseline["f1_score"] == pytest.approx(metrics.f1_score(y, guess, average="weighted"))
-    assert baseline["log_loss"] == pytest.approx(metrics.log_loss(y, np.tile([0.8, 0.2], (20, 1))))
+    assert baseline.class_ == 0
+    assert baseline.accuracy == pytest.approx(0.8)
+    assert baseline.f1_score == pytest.approx(metrics.f1_score(y, guess, average="weighted"))
+    assert baseline.log_loss == pytest.approx(metrics.log_loss(y, np.tile([0.8, 0.2], (20, 1))))
 
 
 def test_the_seed_is_that_of_the_dataset(result):
-    seeds = {evaluate(make_scored(20, seed=i), 1, make_scorer()).report["seed"] for i in range(3)}
+    seeds = {evaluate(make_scored(20, seed=i), 1, make_scorer()).report.seed for i in range(3)}
     assert len(seeds) == 3
-    assert {len(bytes.fromhex(seed)) for seed in seeds | {result.report["seed"]}} == {8}
+    assert {len(bytes.fromhex(seed)) for seed in seeds | {result.report.seed}} == {8}
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,11 @@ def test_the_seed_is_that_of_the_dataset(result):
 )
 def test_the_report_is_json_without_nan(dataset):
     result = evaluate(dataset, 3)
-    assert json.loads(json.dumps(result.report, allow_nan=False)) == result.report
+    figures = json.loads(json.dumps(result.report.as_json(), allow_nan=False))
+    assert figures["baseline"]["class"] == result.report.baseline.class_
+    assert figures["classes"] == [
+        {"class": size.class_, "samples": size.samples} for size in result.report.classes
+    ]
     json.dumps([vars(measures) for measures in result.iterations], allow_nan=False)
 
 
@@ -434,7 +438,7 @@ with ThreadPoolExecutor(4) as pool:
 
 
 def points_of(curve):
-    return np.array(curve["points"]).T
+    return np.array(curve.points).T
 
 
 def distances_to(line, points):
@@ -447,38 +451,38 @@ def distances_to(line, points):
 
 def check_curves(report):
     """Check what holds for the curves of any evaluation."""
-    tested = np.sum(report["confusion_matrix"], axis=1)
-    for roc in report["roc"]:
+    tested = np.sum(report.confusion_matrix, axis=1)
+    for roc in report.roc:
         fpr, tpr = points_of(roc)
-        assert roc["points"][0] == [0, 0]
-        assert roc["points"][-1] == [1, 1]
+        assert roc.points[0] == (0, 0)
+        assert roc.points[-1] == (1, 1)
         assert (np.diff(fpr) >= 0).all()
         assert (np.diff(tpr) >= 0).all()
         assert len(fpr) <= 200
-    for curve in report["precision_recall"]:
+    for curve in report.precision_recall:
         recall, precision = points_of(curve)
-        assert curve["points"][0] == [0, 1]
-        assert curve["points"][-1] == [1, pytest.approx(curve["share"])]
+        assert curve.points[0] == (0, 1)
+        assert curve.points[-1] == (1, pytest.approx(curve.share))
         assert (np.diff(recall) >= 0).all()
         assert ((precision >= 0) & (precision <= 1)).all()
         assert len(recall) <= 200
-    for counts in report["counts_by_threshold"]:
-        rows = {name: np.array(row) for name, row in counts.items() if name != "class"}
+    for counts in report.counts_by_threshold:
+        rows = {name: np.array(row) for name, row in vars(counts).items() if name != "class_"}
         np.testing.assert_allclose(rows.pop("thresholds"), np.linspace(0, 1, 127), atol=1e-12)
         assert {row.shape for row in rows.values()} == {(127,)}
         assert {row.dtype for row in rows.values()} == {np.dtype(int)}
         assert (np.array(list(rows.values())) >= 0).all()
-        of_class = tested[[entry["class"] for entry in report["classes"]].index(counts["class"])]
+        of_class = tested[[entry.class_ for entry in report.classes].index(counts.class_)]
         assert (rows["true_positives"] + rows["false_negatives"] == of_class).all()
-        others = report["tested_samples"] - of_class
+        others = report.tested_samples - of_class
         assert (rows["false_positives"] + rows["true_negatives"] == others).all()
     names = ("roc", "precision_recall", "counts_by_threshold")
-    drawn = [[curve["class"] for curve in report[name]] for name in names]
-    classes = [entry["class"] for entry in report["classes"]]
+    drawn = [[curve.class_ for curve in getattr(report, name)] for name in names]
+    classes = [entry.class_ for entry in report.classes]
     expected = [
         value
         for value, of_class in zip(classes, tested, strict=True)
-        if 0 < of_class < report["tested_samples"] and (len(classes) > 2 or value == classes[1])
+        if 0 < of_class < report.tested_samples and (len(classes) > 2 or value == classes[1])
     ]
     assert drawn == [expected] * 3
 
@@ -489,68 +493,68 @@ def test_the_curves_are_those_of_scikit_learn(all_tested, n_samples, n_classes):
     report = evaluate(dataset, 2, scorer).report
     check_curves(report)
     probabilities = scorer.predict_proba(dataset.X)
-    assert len(report["roc"]) == (1 if n_classes == 2 else n_classes)
-    for roc, curve in zip(report["roc"], report["precision_recall"], strict=True):
-        is_class, p = dataset.y == roc["class"], probabilities[:, roc["class"]]
+    assert len(report.roc) == (1 if n_classes == 2 else n_classes)
+    for roc, curve in zip(report.roc, report.precision_recall, strict=True):
+        is_class, p = dataset.y == roc.class_, probabilities[:, roc.class_]
         fpr, tpr = points_of(roc)
         area = metrics.auc(fpr, tpr)
         assert area == pytest.approx(metrics.roc_auc_score(is_class, p), abs=1e-3)
         every = np.column_stack(metrics.roc_curve(is_class, p, drop_intermediate=False)[:2])
-        assert distances_to(np.array(roc["points"]), every).max() < 0.002
-        assert distances_to(every, np.array(roc["points"])).max() < 1e-9
+        assert distances_to(np.array(roc.points), every).max() < 0.002
+        assert distances_to(every, np.array(roc.points)).max() < 1e-9
 
-        assert curve["share"] == pytest.approx(is_class.mean())
+        assert curve.share == pytest.approx(is_class.mean())
         precision, recall, _ = metrics.precision_recall_curve(is_class, p)
         every = np.column_stack([recall, precision])[::-1]
-        assert distances_to(np.array(curve["points"]), every).max() < 0.004
-        assert distances_to(every, np.array(curve["points"])).max() < 1e-9
+        assert distances_to(np.array(curve.points), every).max() < 0.004
+        assert distances_to(every, np.array(curve.points)).max() < 1e-9
 
 
 def test_counts_by_threshold_are_those_of_probabilities_at_or_above_it(all_tested):
     dataset = make_labelled([[0], [0], [0.5], [3], [-3], [-9]], [0, 1, 1, 1, 0, 0])
-    (counts,) = evaluate(dataset, 3, make_scorer()).report["counts_by_threshold"]
-    assert counts["class"] == 1
+    (counts,) = evaluate(dataset, 3, make_scorer()).report.counts_by_threshold
+    assert counts.class_ == 1
     p = make_scorer().predict_proba(dataset.X)[:, 1]
-    assert p[0] == counts["thresholds"][63] == 0.5
-    for i, threshold in enumerate(counts["thresholds"]):
-        assert counts["true_positives"][i] == 3 * ((p >= threshold) & (dataset.y == 1)).sum()
-        assert counts["false_positives"][i] == 3 * ((p >= threshold) & (dataset.y == 0)).sum()
+    assert p[0] == counts.thresholds[63] == 0.5
+    for i, threshold in enumerate(counts.thresholds):
+        assert counts.true_positives[i] == 3 * ((p >= threshold) & (dataset.y == 1)).sum()
+        assert counts.false_positives[i] == 3 * ((p >= threshold) & (dataset.y == 0)).sum()
 
 
 def test_the_curves_are_of_all_iterations_together(result):
     check_curves(result.report)
-    (counts,) = result.report["counts_by_threshold"]
-    at_half = [
-        [counts["true_negatives"][63], counts["false_positives"][63]],
-        [counts["false_negatives"][63], counts["true_positives"][63]],
-    ]
-    assert at_half == result.report["confusion_matrix"]
+    (counts,) = result.report.counts_by_threshold
+    at_half = (
+        (counts.true_negatives[63], counts.false_positives[63]),
+        (counts.false_negatives[63], counts.true_positives[63]),
+    )
+    assert at_half == result.report.confusion_matrix
 
 
 def test_of_one_class_there_are_no_curves():
     dataset = make_labelled([[0.5], [0.7]], [1, 1], classes=(0, 1))
     report = evaluate(dataset, 2, make_scorer()).report
-    assert report["roc"] == report["precision_recall"] == report["counts_by_threshold"] == []
+    assert report.roc == report.precision_recall == report.counts_by_threshold == ()
 
 
 # the learning curve -------------------------------------------------------------------------------
 
 
 def test_the_learning_curve_ends_with_all_that_is_learned_from(result):
-    curve = result.report["learning_curve"]
+    curve = result.report.learning_curve
     assert np.bincount(COURSE.y).tolist() == [141, 59]
-    assert [point["samples"] for point in curve] == [19, 39, 79, 160]
+    assert [point.samples for point in curve] == [19, 39, 79, 160]
     for name in ("log_loss", "f1_score"):
         values = [getattr(measures, name) for measures in result.iterations[:2]]
-        assert curve[-1][name] == pytest.approx(np.mean(values))
-        assert curve[-1][f"{name}_deviation"] == pytest.approx(np.std(values))
+        assert getattr(curve[-1], name) == pytest.approx(np.mean(values))
+        assert getattr(curve[-1], f"{name}_deviation") == pytest.approx(np.std(values))
 
 
 def test_more_samples_are_better_where_there_is_much_to_learn():
     X = np.random.default_rng(0).uniform(-1, 1, (600, 2)).round(2)
-    curve = evaluate(make_labelled(X, X.prod(axis=1) > 0), 2).report["learning_curve"]
-    assert curve[-1]["log_loss"] < 0.5 * curve[0]["log_loss"]
-    assert curve[-1]["f1_score"] > curve[0]["f1_score"]
+    curve = evaluate(make_labelled(X, X.prod(axis=1) > 0), 2).report.learning_curve
+    assert curve[-1].log_loss < 0.5 * curve[0].log_loss
+    assert curve[-1].f1_score > curve[0].f1_score
 
 
 def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_tested(
@@ -589,8 +593,8 @@ def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_
 )
 def test_each_share_keeps_a_sample_of_each_class(y, samples):
     X = np.random.default_rng(0).uniform(-1, 1, (len(y), 2)).round(2)
-    curve = evaluate(make_labelled(X, y), 2).report["learning_curve"]
-    assert [point["samples"] for point in curve] == samples
+    curve = evaluate(make_labelled(X, y), 2).report.learning_curve
+    assert [point.samples for point in curve] == samples
 
 
 @pytest.mark.parametrize("n_rare", [1, 2, 3])
@@ -612,23 +616,23 @@ def test_a_rare_class_leaves_the_measures_of_the_others_as_they_are(n_rare):
 def test_the_boosting_curve_shows_that_learning_by_heart_is_no_use():
     random = np.random.default_rng(0)
     memorable = make_labelled(random.uniform(-1, 1, (300, 30)), random.integers(0, 2, 300))
-    boosting = evaluate(memorable, 1).report["boosting"]
-    assert boosting["rounds"] == list(range(10, 10 * len(boosting["rounds"]) + 1, 10))
-    training, validation = boosting["training_log_loss"], boosting["validation_log_loss"]
-    assert len(training) == len(validation) == len(boosting["rounds"])
-    assert training == sorted(training, reverse=True)
+    boosting = evaluate(memorable, 1).report.boosting
+    assert list(boosting.rounds) == list(range(10, 10 * len(boosting.rounds) + 1, 10))
+    training, validation = boosting.training_log_loss, boosting.validation_log_loss
+    assert len(training) == len(validation) == len(boosting.rounds)
+    assert list(training) == sorted(training, reverse=True)
     assert training[-1] < 0.6 < validation[-1]
 
 
 def test_too_little_data_has_no_boosting_curve():
-    assert evaluate(make_obvious(12), 3).report["boosting"] is None
+    assert evaluate(make_obvious(12), 3).report.boosting is None
 
 
 def test_a_trained_model_has_neither_learning_nor_boosting_curve():
     report = evaluate(make_scored(100), 3, make_scorer()).report
     check_curves(report)
-    assert report["learning_curve"] is report["boosting"] is None
-    assert report["roc"]
+    assert report.learning_curve is report.boosting is None
+    assert report.roc
 
 
 # whatever comes -----------------------------------------------------------------------------------
@@ -636,14 +640,14 @@ def test_a_trained_model_has_neither_learning_nor_boosting_curve():
 
 def check_report(report):
     """Check what holds for any report."""
-    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert json.loads(json.dumps(report.as_json(), allow_nan=False))["seed"] == report.seed
     check_curves(report)
-    if report["learning_curve"] is not None:
-        samples = [point["samples"] for point in report["learning_curve"]]
+    if report.learning_curve is not None:
+        samples = [point.samples for point in report.learning_curve]
         assert samples == sorted(set(samples))
-        assert samples[-1] < report["samples"]
-    if report["boosting"] is not None:
-        lengths = {len(values) for values in report["boosting"].values()}
+        assert samples[-1] < report.samples
+    if report.boosting is not None:
+        lengths = {len(values) for values in vars(report.boosting).values()}
         assert len(lengths) == 1
         assert lengths != {0}
 
@@ -667,7 +671,7 @@ def test_any_data_has_a_report(quick_choice, data):
     if (np.bincount(y) >= 2).sum() >= 2:
         report = evaluate(dataset, n_iterations).report
         check_report(report)
-        assert report["learning_curve"]
+        assert report.learning_curve
     else:
         with pytest.raises(errors.TooFewToEvaluate):
             evaluate(dataset, n_iterations)

@@ -30,11 +30,11 @@ def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, cour
     modules = imported_by(
         "import sys\n"
         "from pathlib import Path\n"
-        "from mlcore import Classifier, explain, predict, read_unlabelled\n"
+        "from mlcore import Classifier, predict, read_unlabelled\n"
         "classifier, dataset = (Path(path).read_bytes() for path in sys.argv[1:])\n"
         "classifier, dataset = Classifier.from_bytes(classifier), read_unlabelled(dataset)\n"
         "classes, scores = predict(classifier, dataset)\n"
-        "assert len(scores) == len(explain(classifier, dataset.X).contributions) == 1\n",
+        "assert len(scores) == 1\n",
         tmp_path / "classifier",
         tmp_path / "dataset",
     )

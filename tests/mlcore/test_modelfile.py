@@ -81,10 +81,6 @@ def test_what_was_written_is_read():
     assert_whole(DATA)
 
 
-def test_an_older_format_is_read():
-    assert modelfile.read(DATA, "kind", 3)[0]["format"] == 2
-
-
 def test_the_same_content_gives_the_same_bytes():
     assert modelfile.write("kind", 2, FACTS, ARRAYS) == DATA
     with zipfile.ZipFile(io.BytesIO(DATA)) as archive:
@@ -163,6 +159,11 @@ def test_a_newer_format_is_refused():
         errors.NewerModelFile, match="format 3, and this server knows formats up to 2"
     ):
         read(modelfile.write("kind", 3, FACTS, ARRAYS))
+
+
+def test_a_format_that_no_release_had_is_refused():
+    with pytest.raises(errors.DamagedModelFile, match="a format that no release had"):
+        read(modelfile.write("kind", 1, FACTS, ARRAYS))
 
 
 @pytest.mark.parametrize("format", [None, 0, -1, "2", 2.0, [2]])

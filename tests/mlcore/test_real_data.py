@@ -43,8 +43,8 @@ def test_a_sites_dropout_model_is_evaluated(quick_choice):
     dataset = read_labelled((OWN / "dropout-quarters-evaluation.csv").read_bytes())
     result = evaluate(dataset, 3)
     assert len(result.iterations) == 3
-    assert result.report["empty_features"] + result.report["constant_features"] > 60
-    assert result.mean("log_loss") < 1.1 * result.report["baseline"]["log_loss"]
+    assert result.report.empty_features + result.report.constant_features > 60
+    assert result.mean("log_loss") < 1.1 * result.report.baseline.log_loss
 
 
 # published ones ----------------------------------------------------------------------------------

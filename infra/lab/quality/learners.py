@@ -185,7 +185,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 # sources of the ML core that do not change how it learns from a dataset
-_NOT_LEARNING = ("evaluation.py", "explanation.py", "prediction.py", "synthetic.py")
+_NOT_LEARNING = ("evaluation.py", "importance.py", "measures.py", "prediction.py")
 
 
 def fingerprint(name: str, n_rows: int) -> str:

@@ -8,7 +8,7 @@ from handler import answers
 from handler.report import Context
 from infra.lab.course import Course
 from mlcore import Evaluation, evaluate, read_labelled
-from mlcore.evaluation import Measures
+from mlcore.measures import Baseline, Bin, Calibration, ClassSize, Measures, Report
 
 
 def measures(f1_score=0.8, accuracy=0.8, log_loss=0.4, auc=0.9):
@@ -24,36 +24,33 @@ def measures(f1_score=0.8, accuracy=0.8, log_loss=0.4, auc=0.9):
     )
 
 
+REPORT = Report(
+    seed="00",
+    samples=100,
+    distinct_samples=90,
+    features=5,
+    empty_features=1,
+    constant_features=1,
+    classes=(ClassSize(0, 80), ClassSize(1, 20)),
+    auc_one_vs_rest=(),
+    tested_samples=100,
+    confusion_matrix=((76, 4), (8, 12)),
+    calibration=(Calibration(0, (Bin(100, 0.8, 0.8),)), Calibration(1, (Bin(100, 0.2, 0.2),))),
+    baseline=Baseline(class_=0, accuracy=0.8, f1_score=0.71, log_loss=0.5),
+    roc=(),
+    precision_recall=(),
+    counts_by_threshold=(),
+    indicators=(),
+)
+
+
 def make(iterations=None, **report):
     """An evaluation of two classes, 80 tests of class 0 and 20 of class 1."""
     iterations = iterations or [measures(), measures()]
     return Evaluation(
         iterations=tuple(iterations),
         n_asked=len(iterations),
-        report={
-            "seed": "00",
-            "samples": 100,
-            "distinct_samples": 90,
-            "features": 5,
-            "empty_features": 1,
-            "constant_features": 1,
-            "classes": [{"class": 0, "samples": 80}, {"class": 1, "samples": 20}],
-            "auc_one_vs_rest": [],
-            "tested_samples": 100,
-            "confusion_matrix": [[76, 4], [8, 12]],
-            "calibration": [
-                {"class": 0, "bins": [{"samples": 100, "predicted": 0.8, "observed": 0.8}]},
-                {"class": 1, "bins": [{"samples": 100, "predicted": 0.2, "observed": 0.2}]},
-            ],
-            "baseline": {"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.5},
-            "roc": [],
-            "precision_recall": [],
-            "counts_by_threshold": [],
-            "learning_curve": None,
-            "boosting": None,
-            "indicators": [],
-            **report,
-        },
+        report=Report(**{**vars(REPORT), **report}),
     )
 
 

@@ -12,6 +12,9 @@ from PIL import Image
 
 from handler.report import charts
 from handler.report.drawing import COLOURS, WIDTH
+from mlcore.curves import PrecisionRecall, Roc
+from mlcore.importance import Indicator
+from mlcore.measures import Bin, Calibration, LearningPoint
 
 DROPOUT = r"\core_course\analytics\target\course_dropout"
 FILES = {
@@ -132,14 +135,7 @@ def test_nothing_is_drawn_beyond_the_edges(drawn, drawn_many):
 @settings(max_examples=20, deadline=None)
 @given(name=st.text(max_size=60))
 def test_any_name_can_be_drawn(make_evaluation, name):
-    indicator = {
-        "indicator": name,
-        "features": [name],
-        "importance": 0.1,
-        "importance_deviation": 0.01,
-        "direction": [-0.1, 0.1],
-        "direction_without_value": None,
-    }
+    indicator = Indicator(name, [name], 0.1, 0.01, [-0.1, 0.1], None)
     chart = charts.indicators(make_evaluation(indicators=[indicator]).report, "")
     assert "↑" in texts(svg_of(chart))
     assert chart.rows[0][1] == "0.1000"
@@ -158,7 +154,7 @@ def test_the_roc_goes_from_nothing_to_everything(drawn):
 
 def test_the_roc_table_reads_the_curve_between_its_points(make_evaluation, make_measures):
     points = [[0, 0], [0, 0.4], [0.2, 0.8], [1, 1]]
-    chart = charts.roc(make_evaluation(roc=[{"class": 1, "points": points}]), "")
+    chart = charts.roc(make_evaluation(roc=[Roc(1, points)]), "")
     assert chart.title == "It tells the two groups apart very well (AUC 0.90)"
     assert [row[1:] for row in chart.rows][:3] == [
         ["5 %", "50.0 %"],
@@ -169,7 +165,7 @@ def test_the_roc_table_reads_the_curve_between_its_points(make_evaluation, make_
 
 def test_precision_at_a_recall_is_the_best_that_finds_as_much(make_evaluation):
     points = [[0, 1], [0.5, 0.9], [0.8, 0.6], [0.9, 0.7], [1, 0.2]]
-    curve = {"class": 1, "share": 0.2, "points": points}
+    curve = PrecisionRecall(1, 0.2, points)
     chart = charts.precision_recall(make_evaluation(precision_recall=[curve]).report, DROPOUT)
     assert chart.title == (
         "To find 80 of 100 students who dropped out, 70 of 100 warnings would be right"
@@ -197,7 +193,7 @@ def test_a_large_confusion_matrix_keeps_its_sum(drawn_many, many_classes):
     assert len(chart.rows) == 8
     assert chart.rows[-1][0] == "others"
     total = sum(int(count) for row in chart.rows for count in row[1:])
-    assert total == report["tested_samples"] == sum(map(sum, report["confusion_matrix"]))
+    assert total == report.tested_samples == sum(map(sum, report.confusion_matrix))
 
 
 def test_bars_of_the_class_balance_sum_up(drawn, drawn_many, two_classes, many_classes):
@@ -205,7 +201,7 @@ def test_bars_of_the_class_balance_sum_up(drawn, drawn_many, two_classes, many_c
         svg = svg_of(chart["class-balance"])
         shown = [text for text in texts(svg) if "%" in text]
         counts = [int(text.split()[0].replace(",", "")) for text in shown]
-        assert sum(counts) == evaluation.report["samples"]
+        assert sum(counts) == evaluation.report.samples
         widths = bars(svg)
         for count, width in zip(counts, widths, strict=True):
             assert width / max(widths) == pytest.approx(count / max(counts), abs=0.01)
@@ -240,9 +236,9 @@ def test_the_scale_of_scores_holds_them_all(
 
 
 def test_calibration_shows_what_came_true(make_evaluation):
-    entries = [{"samples": 60, "predicted": 0.1, "observed": 0.15}]
-    entries += [{"samples": 40, "predicted": 0.8, "observed": 0.75}]
-    tables = [{"class": 0, "bins": []}, {"class": 1, "bins": entries}]
+    entries = [Bin(60, 0.1, 0.15)]
+    entries += [Bin(40, 0.8, 0.75)]
+    tables = [Calibration(0, []), Calibration(1, entries)]
     chart = charts.calibration(make_evaluation(calibration=tables), DROPOUT)
     assert chart.rows == [
         ["dropped out", "10.0 %", "15.0 %", "60"],
@@ -263,14 +259,7 @@ def test_of_many_classes_the_most_frequent_are_drawn_and_the_others_named(drawn_
 
 def test_the_learning_curve_falls_as_the_error_does(make_evaluation):
     points = [
-        {
-            "samples": 1000 * 2**i,
-            "log_loss": loss,
-            "log_loss_deviation": 0.01,
-            "f1_score": 0.8,
-            "f1_score_deviation": 0.02,
-        }
-        for i, loss in enumerate((0.5, 0.4, 0.35))
+        LearningPoint(1000 * 2**i, loss, 0.01, 0.8, 0.02) for i, loss in enumerate((0.5, 0.4, 0.35))
     ]
     chart = charts.learning_curve(make_evaluation(learning_curve=points))
     (line,) = (line for line in lines(svg_of(chart), "blue") if len(line) == 3)
@@ -280,14 +269,7 @@ def test_the_learning_curve_falls_as_the_error_does(make_evaluation):
 
 
 def indicator(name, importance, deviation, direction, without=None):
-    return {
-        "indicator": name,
-        "features": [name],
-        "importance": importance,
-        "importance_deviation": deviation,
-        "direction": direction,
-        "direction_without_value": without,
-    }
+    return Indicator(name, [name], importance, deviation, direction, without)
 
 
 def test_bars_of_indicators_are_their_importance_and_noise_is_faded(make_evaluation):

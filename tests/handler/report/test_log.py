@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from handler import answers
 from handler.report import EMPTY_LOG, evaluation_log
+from mlcore.importance import Indicator
 
 PNG = {
     "roc-curve.png",
@@ -99,7 +100,7 @@ def test_evaluation_json_holds_every_figure(files, two_classes, context):
     answer, evaluation = two_classes
     figures = json.loads(files["evaluation.json"])
     assert figures["answer"] == answer
-    assert figures["report"] == json.loads(json.dumps(evaluation.report))
+    assert figures["report"] == json.loads(json.dumps(evaluation.report.as_json()))
     assert figures["iterations"] == [vars(measures) for measures in evaluation.iterations]
     assert figures["date"] == "2026-11-25T12:30:00+00:00"
     assert figures["target"] == context.target
@@ -179,9 +180,9 @@ def test_shows_the_data_the_seed_the_date_and_versions(files, two_classes):
     page = Text(files["report.html"].decode())
     report = two_classes[1].report
     assert "Samples 200 Rows of the dataset" in page
-    assert f"Empty columns {report['empty_features']} " in page
-    assert f"Constant columns {report['constant_features']} " in page
-    assert report["seed"] in page
+    assert f"Empty columns {report.empty_features} " in page
+    assert f"Constant columns {report.constant_features} " in page
+    assert report.seed in page
     assert "25 November 2026, 12:30 UTC" in page
     assert "scikit-learn" in page
 
@@ -209,14 +210,7 @@ def test_what_came_from_outside_is_no_markup(two_classes, context):
 @settings(max_examples=5, deadline=None)
 @given(target=st.text(max_size=40), name=st.text(max_size=40))
 def test_any_names_make_a_page(make_evaluation, context, target, name):
-    indicator = {
-        "indicator": name,
-        "features": [f"{name}/mean"],
-        "importance": 0.1,
-        "importance_deviation": 0.01,
-        "direction": None,
-        "direction_without_value": None,
-    }
+    indicator = Indicator(name, [f"{name}/mean"], 0.1, 0.01, None, None)
     evaluation = make_evaluation(indicators=[indicator])
     answer = answers.of_evaluation(evaluation, 0.7, 0.05)
     log = evaluation_log(answer, evaluation, replace(context, target=target, time_splitting=name))

@@ -3,6 +3,8 @@
 import pytest
 
 from handler.report import sentences
+from mlcore.importance import Indicator
+from mlcore.measures import Bin, Calibration, ClassSize, LearningPoint
 
 DROPOUT = r"\core_course\analytics\target\course_dropout"
 
@@ -38,10 +40,9 @@ def test_without_a_known_target_classes_are_numbers(make_evaluation):
 
 
 def bins(*entries):
-    names = ("samples", "predicted", "observed")
     return [
-        {"class": 0, "bins": []},
-        {"class": 1, "bins": [dict(zip(names, entry, strict=True)) for entry in entries]},
+        Calibration(0, []),
+        Calibration(1, [Bin(*entry) for entry in entries]),
     ]
 
 
@@ -117,7 +118,7 @@ def test_of_two_classes_the_higher_one_is_told(make_evaluation, matrix, said):
 
 def three(matrix):
     return {
-        "classes": [{"class": value, "samples": 10} for value in (0, 5, 7)],
+        "classes": [ClassSize(value, 10) for value in (0, 5, 7)],
         "confusion_matrix": matrix,
     }
 
@@ -165,8 +166,8 @@ def test_hardly_better_than_chance_is_told_so():
 )
 def test_probabilities_are_compared_with_what_came_true(make_evaluation, off, said):
     tables = [
-        {"class": 0, "bins": [{"samples": 100, "predicted": 0.75 - off, "observed": 0.75}]},
-        {"class": 1, "bins": [{"samples": 100, "predicted": 0.25 + off, "observed": 0.25}]},
+        Calibration(0, [Bin(100, 0.75 - off, 0.75)]),
+        Calibration(1, [Bin(100, 0.25 + off, 0.25)]),
     ]
     assert sentences.calibration(make_evaluation(calibration=tables)) == f"Its probabilities {said}"
 
@@ -175,16 +176,7 @@ def test_probabilities_are_compared_with_what_came_true(make_evaluation, off, sa
 
 
 def curve(*losses):
-    return [
-        {
-            "samples": 1000 * 2**i,
-            "log_loss": loss,
-            "log_loss_deviation": 0.01,
-            "f1_score": 0.8,
-            "f1_score_deviation": 0.01,
-        }
-        for i, loss in enumerate(losses)
-    ]
+    return [LearningPoint(1000 * 2**i, loss, 0.01, 0.8, 0.01) for i, loss in enumerate(losses)]
 
 
 def said_of(make_evaluation, make_measures, losses, deviation):
@@ -227,6 +219,10 @@ def test_with_one_iteration_chance_is_not_known(make_evaluation, make_measures):
 # indicators ---------------------------------------------------------------------------------------
 
 
+def indicator(deviation=0.0, direction=None, without_value=None):
+    return Indicator("a", ("a",), 0.1, deviation, direction, without_value)
+
+
 @pytest.mark.parametrize(
     ("direction", "classes", "said"),
     [
@@ -237,12 +233,12 @@ def test_with_one_iteration_chance_is_not_known(make_evaluation, make_measures):
     ],
 )
 def test_a_direction_is_told(direction, classes, said):
-    assert sentences.direction({"direction": direction}, DROPOUT, classes) == said
+    assert sentences.direction(indicator(direction=direction), DROPOUT, classes) == said
 
 
 def test_a_missing_value_is_told_where_values_go_missing():
     def said(direction):
-        return sentences.without_value({"direction_without_value": direction}, DROPOUT, [0, 1])
+        return sentences.without_value(indicator(without_value=direction), DROPOUT, [0, 1])
 
     assert said([-0.1, 0.1]) == "no value: “dropped out” more likely"
     assert said([0.1, -0.1]) == "no value: “stayed” more likely"
@@ -251,5 +247,4 @@ def test_a_missing_value_is_told_where_values_go_missing():
 
 @pytest.mark.parametrize(("deviation", "stands_out"), [(0.09, True), (0.1, False), (0.2, False)])
 def test_an_indicator_stands_out_when_its_importance_is_more_than_chance(deviation, stands_out):
-    indicator = {"importance": 0.1, "importance_deviation": deviation}
-    assert sentences.stands_out(indicator) is stands_out
+    assert sentences.stands_out(indicator(deviation)) is stands_out

@@ -40,12 +40,12 @@ def scalars(run, tag):
 def test_losses_of_training_and_validation_lie_in_one_chart(read, two_classes):
     evaluation = two_classes[1]
     runs = read(evaluation)
-    boosting = evaluation.report["boosting"]
-    assert boosting["rounds"]
+    boosting = evaluation.report.boosting
+    assert boosting.rounds
     for run in ("training", "validation"):
         steps, values = zip(*scalars(runs[run], "boosting/log_loss"), strict=True)
-        assert list(steps) == boosting["rounds"]
-        np.testing.assert_allclose(values, boosting[f"{run}_log_loss"], rtol=1e-6)
+        assert steps == boosting.rounds
+        np.testing.assert_allclose(values, getattr(boosting, f"{run}_log_loss"), rtol=1e-6)
 
 
 def test_scores_are_told_iteration_by_iteration(read, two_classes):
@@ -62,8 +62,8 @@ def test_scores_are_told_iteration_by_iteration(read, two_classes):
 def test_the_learning_curve_goes_by_samples(read, two_classes):
     evaluation = two_classes[1]
     points = scalars(read(evaluation)["validation"], "learning_curve/log_loss")
-    curve = evaluation.report["learning_curve"]
-    assert [step for step, _ in points] == [point["samples"] for point in curve]
+    curve = evaluation.report.learning_curve
+    assert [step for step, _ in points] == [point.samples for point in curve]
 
 
 def test_the_pr_curve_is_what_tensorboards_plugin_takes(read, two_classes):
@@ -72,8 +72,8 @@ def test_the_pr_curve_is_what_tensorboards_plugin_takes(read, two_classes):
     tag = "pr_curve/class_1"
     assert validation.PluginTagToContent(metadata.PLUGIN_NAME).keys() == {tag}
     content = validation.PluginTagToContent(metadata.PLUGIN_NAME)[tag]
-    (counts,) = evaluation.report["counts_by_threshold"]
-    assert metadata.parse_plugin_metadata(content).num_thresholds == len(counts["thresholds"])
+    (counts,) = evaluation.report.counts_by_threshold
+    assert metadata.parse_plugin_metadata(content).num_thresholds == len(counts.thresholds)
     (event,) = validation.Tensors(tag)
     curve = tensor_util.make_ndarray(event.tensor_proto)
     assert curve.shape == (6, 127)
@@ -83,7 +83,7 @@ def test_the_pr_curve_is_what_tensorboards_plugin_takes(read, two_classes):
         (metadata.TRUE_NEGATIVES_INDEX, "true_negatives"),
         (metadata.FALSE_NEGATIVES_INDEX, "false_negatives"),
     ):
-        np.testing.assert_array_equal(curve[i], counts[name])
+        np.testing.assert_array_equal(curve[i], getattr(counts, name))
     assert curve[metadata.RECALL_INDEX, 0] == 1
     assert curve[metadata.PRECISION_INDEX, 0] == pytest.approx(0.3, abs=0.02)
 
@@ -91,8 +91,8 @@ def test_the_pr_curve_is_what_tensorboards_plugin_takes(read, two_classes):
 def test_each_of_several_classes_has_a_curve(read, many_classes):
     evaluation = many_classes[1]
     tags = read(evaluation)["validation"].PluginTagToContent(metadata.PLUGIN_NAME)
-    curves = evaluation.report["counts_by_threshold"]
-    assert set(tags) == {f"pr_curve/class_{counts['class']}" for counts in curves}
+    curves = evaluation.report.counts_by_threshold
+    assert set(tags) == {f"pr_curve/class_{counts.class_}" for counts in curves}
     assert len(tags) > 4
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from handler import answers
 from handler.report import verdict
+from mlcore.measures import Baseline
 
 DROPOUT = r"\core_course\analytics\target\course_dropout"
 
@@ -18,7 +19,7 @@ def good(make_measures, make_evaluation):
     """Scores of 0.75 and 0.85; always guessing scores 0.71."""
     return make_evaluation(
         [make_measures(0.75, 0.81, 0.4), make_measures(0.85, 0.85, 0.4)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.5},
+        baseline=Baseline(0, 0.8, 0.71, 0.5),
     )
 
 
@@ -60,7 +61,7 @@ def test_a_good_model_beats_guessing_in_score_and_in_being_right(
 ):
     evaluation = make_evaluation(
         [make_measures(0.75, accuracy), make_measures(0.85, accuracy)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": baseline_f1, "log_loss": 0.5},
+        baseline=Baseline(0, 0.8, baseline_f1, 0.5),
     )
     assert told(evaluation).level == level
 
@@ -74,7 +75,7 @@ def test_who_is_right_no_more_often_is_told_so_and_hardly_more_often_too(
     assert "it is no more often right than always guessing “stayed”" in why(0.8)
     close = make_evaluation(
         [make_measures(0.72, 0.81)] * 2,
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.72, "log_loss": 0.5},
+        baseline=Baseline(0, 0.8, 0.72, 0.5),
     )
     assert "it is hardly more often right than" in told(close).why
 
@@ -85,7 +86,7 @@ def test_probabilities_must_beat_the_frequencies_by_more_than_they_vary(
 ):
     evaluation = make_evaluation(
         [make_measures(0.7, 0.8, log_loss), make_measures(0.7, 0.8, log_loss + 0.2)],
-        baseline={"class": 0, "accuracy": 0.8, "f1_score": 0.71, "log_loss": 0.59},
+        baseline=Baseline(0, 0.8, 0.71, 0.59),
     )
     said = told(evaluation, min_score=0.5)
     assert said.level == level

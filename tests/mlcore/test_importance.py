@@ -1,4 +1,4 @@
-"""Explanation: which indicators matter, in which direction, and what moved a single prediction."""
+"""Importance: which indicators matter, and in which direction."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss
 
-from mlcore import Classifier, Labelled, errors, evaluate, evaluation, explain, explanation
+from mlcore import Classifier, Labelled, evaluate, evaluation, importance
 from mlcore.blend import BlendedClassifier
 from mlcore.parts import Dense
 from tests.mlcore.builders import BLEND, make_course, make_preparation, rows_of
@@ -47,7 +47,7 @@ def make_samples(weights, n_samples=400, names=None, seed=0):
 def indicators(dataset, classifier=None, n_iterations=5, **options):
     """Return the report's indicators by name."""
     result = evaluate(dataset, n_iterations, classifier, **options)
-    return {entry["indicator"]: entry for entry in result.report["indicators"]}
+    return {entry.indicator: entry for entry in result.report.indicators}
 
 
 # an evaluation's report --------------------------------------------------------------------------
@@ -56,26 +56,26 @@ def indicators(dataset, classifier=None, n_iterations=5, **options):
 def test_the_indicator_that_decides_is_the_most_important_and_noise_is_none():
     found = indicators(make_samples([0, 6, 0]))
     assert next(iter(found)) == "x1"
-    assert found["x1"]["importance"] > 0.3
+    assert found["x1"].importance > 0.3
     for name in ("x0", "x2"):
-        assert found[name]["importance"] == pytest.approx(0, abs=0.03)
-        assert found[name]["direction"] == pytest.approx([0, 0], abs=0.03)
+        assert found[name].importance == pytest.approx(0, abs=0.03)
+        assert found[name].direction == pytest.approx([0, 0], abs=0.03)
 
 
 def test_indicators_come_in_the_order_of_their_importance():
     found = indicators(make_samples([1, -4, 2, 0, 8]), n_iterations=10)
     assert list(found)[:3] == ["x4", "x1", "x2"]
-    importances = [entry["importance"] for entry in found.values()]
+    importances = [entry.importance for entry in found.values()]
     assert importances == sorted(importances, reverse=True)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_direction_is_that_of_the_higher_class_for_a_higher_value(sign):
     found = indicators(make_samples([6 * sign, -2 * sign]))
-    of_lower, of_higher = found["x0"]["direction"]
+    of_lower, of_higher = found["x0"].direction
     assert sign * of_higher > 0.3
     assert of_lower == pytest.approx(-of_higher)
-    assert sign * found["x1"]["direction"][1] < -0.05
+    assert sign * found["x1"].direction[1] < -0.05
 
 
 def test_the_figures_are_those_of_scikit_learn(monkeypatch, course):
@@ -95,8 +95,8 @@ def test_the_figures_are_those_of_scikit_learn(monkeypatch, course):
         names, expected.importances_mean, expected.importances_std, strict=True
     ):
         if deviation:
-            assert found[name]["importance"] == pytest.approx(mean, abs=2 * deviation)
-            assert found[name]["importance_deviation"] == pytest.approx(deviation, rel=0.7)
+            assert found[name].importance == pytest.approx(mean, abs=2 * deviation)
+            assert found[name].importance_deviation == pytest.approx(deviation, rel=0.7)
         else:
             assert name not in found
 
@@ -108,19 +108,19 @@ def test_an_indicator_and_its_mean_are_one():
     names = (READ, f"{READ}/mean", WRITE)
     found = indicators(make_samples([3, 3, 1], names=names))
     assert set(found) == {READ, WRITE}
-    assert found[READ]["features"] == [READ, f"{READ}/mean"]
-    assert found[READ]["direction"][1] > 0.1
+    assert found[READ].features == (READ, f"{READ}/mean")
+    assert found[READ].direction[1] > 0.1
 
 
 def test_two_columns_that_say_the_same_do_not_hide_each_other():
     single = make_samples([6, 0], names=(READ, WRITE))
     doubled = replace(single, X=single.X[:, [0, 0, 1]], feature_names=(READ, f"{READ}/mean", WRITE))
     apart = replace(doubled, feature_names=("a", "b", WRITE))
-    importance = indicators(single, make_linear([6, 0]), 10)[READ]["importance"]
+    alone = indicators(single, make_linear([6, 0]), 10)[READ].importance
     half = make_linear([3, 3, 0])
-    together = indicators(doubled, half, 10)[READ]["importance"]
-    assert together == pytest.approx(importance, rel=0.2)
-    assert indicators(apart, half, 10)["a"]["importance"] < 0.6 * together
+    together = indicators(doubled, half, 10)[READ].importance
+    assert together == pytest.approx(alone, rel=0.2)
+    assert indicators(apart, half, 10)["a"].importance < 0.6 * together
 
 
 def test_the_time_range_is_one_indicator_without_a_direction():
@@ -129,9 +129,9 @@ def test_the_time_range_is_one_indicator_without_a_direction():
     X = np.column_stack([np.eye(4)[quarter], random.uniform(-1, 1, 300)])
     names = ("range/0", "range/1", "range/2", "range/3", READ)
     found = indicators(make_dataset(X, quarter == 2, names))
-    assert found["range"]["features"] == list(names[:4])
-    assert found["range"]["importance"] > 0.3 > found[READ]["importance"]
-    assert found["range"]["direction"] is None
+    assert found["range"].features == names[:4]
+    assert found["range"].importance > 0.3 > found[READ].importance
+    assert found["range"].direction is None
 
 
 def test_exchanged_columns_stay_a_sample_that_could_be():
@@ -147,7 +147,6 @@ def test_exchanged_columns_stay_a_sample_that_could_be():
     dataset = replace(dataset, feature_names=tuple(f"range/{i}" for i in range(4)))
     watched = Watched(**vars(make_linear([1, 2, 3, 4], dataset.feature_names)))
     evaluate(dataset, 3, watched)
-    explain(watched, dataset.X[:8])
     assert (np.concatenate(seen).sum(axis=1) == 1).all()
 
 
@@ -155,8 +154,8 @@ def test_where_only_the_mean_varies_the_direction_is_that_of_the_mean():
     random = np.random.default_rng(0)
     X = np.column_stack([np.ones(200), random.uniform(-1, 1, 200).round(2)])
     found = indicators(make_dataset(X, X[:, 1] > 0, (READ, f"{READ}/mean")), make_linear([0, 5]))
-    assert found[READ]["features"] == [f"{READ}/mean"]
-    assert found[READ]["direction"][1] > 0.3
+    assert found[READ].features == (f"{READ}/mean",)
+    assert found[READ].direction[1] > 0.3
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_where_only_the_mean_varies_the_direction_is_that_of_the_mean():
 )
 def test_any_name_will_do(names, expected):
     found = indicators(make_samples([1, 2, 3], 60, names), make_linear([1, 2, 3], names))
-    assert {name: entry["features"] for name, entry in found.items()} == expected
+    assert {name: list(entry.features) for name, entry in found.items()} == expected
 
 
 # columns without a value -------------------------------------------------------------------------
@@ -189,7 +188,7 @@ def test_what_never_varies_is_left_out():
 @pytest.mark.parametrize("value", [np.nan, 1])
 def test_without_any_indicator_that_varies_there_is_none(value):
     dataset = make_dataset(np.full((40, 3), value), np.arange(40) % 2)
-    assert evaluate(dataset, 3).report["indicators"] == []
+    assert evaluate(dataset, 3).report.indicators == ()
 
 
 def test_a_missing_value_has_a_direction_of_its_own():
@@ -198,22 +197,22 @@ def test_a_missing_value_has_a_direction_of_its_own():
     values = np.where(missing, np.nan, random.uniform(-1, 1, 400).round(2))
     dataset = make_dataset(np.column_stack([values, np.zeros(400)]), missing)
     (entry,) = indicators(dataset).values()
-    assert entry["importance"] > 0.3
-    assert entry["direction_without_value"][1] > 0.5
-    assert entry["direction"] == pytest.approx([0, 0], abs=0.05)
+    assert entry.importance > 0.3
+    assert entry.direction_without_value[1] > 0.5
+    assert entry.direction == pytest.approx([0, 0], abs=0.05)
 
 
 def test_a_value_that_is_there_or_not_has_no_higher_and_lower():
     missing = np.arange(100) % 2 == 0
     values = np.where(missing, np.nan, 0.5)
     (entry,) = indicators(make_dataset(values[:, None], missing), make_linear([-3])).values()
-    assert entry["direction"] is None
-    assert entry["direction_without_value"][1] > 0.1
+    assert entry.direction is None
+    assert entry.direction_without_value[1] > 0.1
 
 
 def test_values_that_are_never_missing_have_no_direction_without():
     (entry,) = indicators(make_samples([3], 100)).values()
-    assert entry["direction_without_value"] is None
+    assert entry.direction_without_value is None
 
 
 # classes -----------------------------------------------------------------------------------------
@@ -227,7 +226,7 @@ def test_each_class_has_a_direction(n_classes):
     y = 10 + np.minimum(((X[:, 0] + 1) * n_classes / 2).astype(int), n_classes - 1)
     found = indicators(make_dataset(X, y, classes=classes))
     assert next(iter(found)) == "x0"
-    direction = found["x0"]["direction"]
+    direction = found["x0"].direction
     assert len(direction) == n_classes
     assert sum(direction) == pytest.approx(0, abs=1e-6)
     assert direction[0] < 0 < direction[-1]
@@ -236,7 +235,7 @@ def test_each_class_has_a_direction(n_classes):
 def test_a_class_without_a_sample_has_no_change():
     dataset = make_samples([5, 0])
     found = indicators(replace(dataset, classes=(-3, 0, 1)))
-    nothing, lower, higher = found["x0"]["direction"]
+    nothing, lower, higher = found["x0"].direction
     assert nothing == 0
     assert lower < 0 < higher
 
@@ -246,31 +245,31 @@ def test_a_class_without_a_sample_has_no_change():
 
 def test_the_same_dataset_is_explained_the_same_whatever_the_order_of_its_rows():
     course = make_course(150, minority=0.3)
-    expected = evaluate(course, 3).report["indicators"]
+    expected = evaluate(course, 3).report.indicators
     assert expected
     for order in (slice(None), slice(None, None, -1)):
-        assert evaluate(rows_of(course, order), 3).report["indicators"] == expected
+        assert evaluate(rows_of(course, order), 3).report.indicators == expected
 
 
-def test_without_time_there_is_no_explanation(course):
-    assert evaluate(course, 3, deadline=time.monotonic()).report["indicators"] is None
+def test_without_time_there_is_no_importance(course):
+    assert evaluate(course, 3, deadline=time.monotonic()).report.indicators is None
 
 
 def test_with_little_time_there_are_fewer_rounds(monkeypatch, course, trained):
     dealt = []
-    deal = explanation._deal
+    deal = importance._deal
 
     def slow(*arguments):
         dealt.append(arguments)
         time.sleep(0.4)
         return deal(*arguments)
 
-    monkeypatch.setattr(explanation, "_deal", slow)
+    monkeypatch.setattr(importance, "_deal", slow)
     began = time.monotonic()
     result = evaluate(course, 1, trained, deadline=began + 2)
     assert time.monotonic() < began + 2.5
     assert 1 <= len(dealt) < 6
-    assert result.report["indicators"]
+    assert result.report.indicators
 
 
 def test_the_cost_is_bounded_however_many_indicators_vary(monkeypatch):
@@ -288,85 +287,8 @@ def test_the_cost_is_bounded_however_many_indicators_vary(monkeypatch):
     monkeypatch.setattr(Classifier, "predict_proba", counting)
     found = indicators(dataset, classifier, 10)
     assert next(iter(found)) == "x7"
-    assert found["x7"]["importance"] > 0.3
-    assert sum(n_predicted) < 3000 + 10 * (300 * explanation._FEWEST + 1000)
-
-
-# single predictions ------------------------------------------------------------------------------
-
-
-def test_contributions_are_what_the_value_adds_compared_with_other_samples():
-    classifier = make_linear([2, -1, 0.5])
-    X = make_samples([1, 1, 1], 12).X
-    contributions = explain(classifier, X).contributions
-    p = classifier.predict_proba(X)
-    best = p.argmax(axis=1)
-    for i, column in np.ndindex(contributions.shape):
-        replaced = np.tile(X[i], (len(X), 1))
-        replaced[:, column] = X[:, column]
-        expected = p[i, best[i]] - classifier.predict_proba(replaced)[:, best[i]].mean()
-        assert contributions[i, column] == pytest.approx(expected, abs=1e-6)
-
-
-def test_what_speaks_for_the_predicted_class_is_positive():
-    classifier = make_linear([1, 1])
-    background = make_samples([1, 1], 100).X
-    contributions = explain(
-        classifier, np.array([[1, -0.5], [-1, 0.5]], np.float32), background
-    ).contributions
-    assert (np.sign(contributions) == [[1, -1], [1, -1]]).all()
-
-
-@pytest.mark.parametrize("weights", [[3, 0, 1], np.outer([3, 0, 1], [1, 2, 3])])
-def test_an_indicator_that_is_not_used_contributes_exactly_nothing(weights):
-    classes = (0, 1) if np.ndim(weights) == 1 else (0, 1, 2)
-    X = make_samples([1, 1, 1], 300).X
-    explained = explain(make_linear(weights, classes=classes), X)
-    assert (explained.contributions[:, 1] == 0).all()
-    assert explained.importance[1] == 0
-    assert (explained.importance[[0, 2]] > 0).all()
-
-
-def test_shapes_names_and_importance(blended, course):
-    explained = explain(blended, course.X[:7], course.X)
-    names = [name.partition("/")[0] for name in course.feature_names]
-    assert explained.indicators == tuple(dict.fromkeys(names))
-    assert explained.contributions.shape == (7, len(explained.indicators))
-    assert explained.contributions.dtype == explained.importance.dtype == np.float64
-    np.testing.assert_array_equal(
-        explained.importance, np.abs(explained.contributions).mean(axis=0)
-    )
-    assert (np.abs(explained.contributions) <= 1).all()
-    assert (explained.importance > 0).any()
-
-
-@pytest.mark.parametrize("name", ["refined", "three_classes"])
-def test_a_refined_model_and_one_of_three_classes_are_explained(request, name, course):
-    classifier = request.getfixturevalue(name)
-    assert (explain(classifier, course.X[:20]).importance > 0).any()
-
-
-def test_samples_are_explained_alone_as_in_company():
-    classifier = make_linear([2, -1, 0.5])
-    X, background = make_samples([1, 1, 1], 1300).X, make_samples([1, 1, 1], 30, seed=1).X
-    together = explain(classifier, X, background).contributions
-    for some in (slice(0, 1), slice(900, 1300)):
-        alone = explain(classifier, X[some], background).contributions
-        np.testing.assert_allclose(alone, together[some], atol=1e-6)
-    np.testing.assert_array_equal(explain(classifier, X, background).contributions, together)
-
-
-def test_samples_that_are_all_alike_have_nothing_to_be_compared_with():
-    X = np.tile(np.array([[0.5, np.nan]], np.float32), (5, 1))
-    assert (explain(make_linear([2, 1]), X).contributions == 0).all()
-
-
-def test_other_features_are_refused():
-    classifier, X = make_linear([2, 1]), np.zeros((3, 2), np.float32)
-    with pytest.raises(errors.OtherFeatures, match="3 features and the trained model has 2"):
-        explain(classifier, np.zeros((1, 3), np.float32), X)
-    with pytest.raises(errors.OtherFeatures, match="1 features and the trained model has 2"):
-        explain(classifier, X, X[:, :1])
+    assert found["x7"].importance > 0.3
+    assert sum(n_predicted) < 3000 + 10 * (300 * importance._FEWEST + 1000)
 
 
 # whatever comes ----------------------------------------------------------------------------------
@@ -394,13 +316,11 @@ def test_any_data_are_explained_in_finite_numbers(data):
     )
     classes = tuple(range(n_classes))
     classifier = make_linear(weights, names, classes)
-    found = evaluate(make_dataset(X, y, names, classes), 2, classifier).report["indicators"]
-    json.dumps(found, allow_nan=False)
-    assert len({entry["indicator"] for entry in found}) == len(found)
-    listed = [feature for entry in found for feature in entry["features"]]
+    found = evaluate(make_dataset(X, y, names, classes), 2, classifier).report.indicators
+    json.dumps([vars(entry) for entry in found], allow_nan=False)
+    assert len({entry.indicator for entry in found}) == len(found)
+    listed = [feature for entry in found for feature in entry.features]
     assert len(listed) == sum(len({*map(str, column)}) > 1 for column in X.T)
     for entry in found:
-        for direction in (entry["direction"], entry["direction_without_value"]):
+        for direction in (entry.direction, entry.direction_without_value):
             assert direction is None or sum(direction) == pytest.approx(0, abs=1e-5)
-    contributions = explain(classifier, X).contributions
-    assert (np.abs(contributions) <= 1).all()

@@ -1,4 +1,4 @@
-r"""Explanation: which indicators a classifier relies on, and in what direction they move it.
+r"""Permutation importance: which indicators a classifier relies on, and in what direction.
 
 An indicator has one column or several: ``\core\analytics\indicator\read_actions`` comes with
 ``…/read_actions/mean``, its mean among the course's samples. They say the same in other words, so
@@ -11,12 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore import errors
 from mlcore.classifier import Classifier
 from mlcore.examples import Examples
 
@@ -29,82 +27,38 @@ _ROUNDS = 10
 _SAMPLES = 500  # drawn in each round
 _PREDICTIONS = 4_000  # in each round, which on large data takes a tenth of a second
 _FEWEST = 20  # samples that a round looks at whatever they cost
-_BACKGROUND = 20  # samples that each explained one is compared with
-_CHUNK = 200  # samples explained at a time
 _CELLS = 1 << 21  # predicted at a time: 8 MB
-_SEED = 1
 _ROUNDING = 1e-6  # float32 arithmetic does not tell smaller changes of a probability apart
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """Result of `explain`.
+class Indicator:
+    """How much a classifier relies on one indicator.
 
     Attributes
     ----------
-    indicators : tuple of str
-        Moodle's names, in the order of the columns.
-    contributions : ndarray of shape (n_samples, n_indicators), float64
-        How much each indicator adds to the probability of the class that is predicted for the
-        sample; negative where it speaks against that class.
+    indicator : str
+        Moodle's name.
+    features : tuple of str
+        The names of its columns that vary.
+    importance, importance_deviation : float
+        Permutation importance: increase of the log-loss when the indicator's values are dealt out
+        anew among the test samples; mean and standard deviation over the rounds. 0 is no use at
+        all, and chance makes it a little more or less.
+    direction : tuple of float, or None
+        For each class: by how much its predicted probability changes when the indicator's value
+        becomes higher, on average. None where there is no higher and lower: a group of columns
+        without one that has the indicator's own name is a category.
+    direction_without_value : tuple of float, or None
+        The same when a value goes missing; None where values are always or never missing.
     """
 
-    indicators: tuple[str, ...]
-    contributions: Floats
-
-    @property
-    def importance(self) -> Floats:
-        """Mean size of each indicator's contributions; shape (n_indicators,), float64."""
-        return np.abs(self.contributions).mean(axis=0)
-
-
-def explain(classifier: Classifier, X: Matrix, background: Matrix | None = None) -> Explanation:
-    """Say which indicators moved the prediction of each sample.
-
-    An indicator's contribution is the predicted probability less what it would be on average if the
-    sample had another sample's value of that indicator [1]_.
-
-    Parameters
-    ----------
-    classifier : Classifier
-    X : ndarray of shape (n_samples, n_features), float32
-        What to explain, at least one sample. The time it takes grows with samples times indicators:
-        ten samples of 414 features take a quarter of a second, a thousand ten seconds.
-    background : ndarray of shape (n_others, n_features), float32, or None
-        Samples to compare with, at least one; None compares those of `X` with one another. At most
-        20 of them, drawn at random but always the same, are used.
-
-    Raises
-    ------
-    mlcore.errors.OtherFeatures
-
-    References
-    ----------
-    .. [1] M. Robnik-Šikonja, I. Kononenko, "Explaining classifications for individual instances",
-       IEEE Transactions on Knowledge and Data Engineering 20 (2008).
-    """
-    background = X if background is None else background
-    for matrix in (X, background):
-        if matrix.shape[1] != len(classifier.feature_names):
-            raise errors.OtherFeatures(
-                found=matrix.shape[1], expected=len(classifier.feature_names)
-            )
-    indicators = _indicators(classifier.feature_names)
-    columns = list(indicators.values())
-    n_others = min(_BACKGROUND, len(background))
-    others = background[
-        np.random.default_rng(_SEED).choice(len(background), n_others, replace=False)
-    ]
-    contributions = np.zeros((len(X), len(indicators)))
-    for begin in range(0, len(X), _CHUNK):
-        samples = X[begin : begin + _CHUNK]
-        best = classifier.predict_proba(samples).argmax(axis=1)
-        here = np.arange(len(samples))
-        for other in others:
-            donors = np.broadcast_to(other, samples.shape)
-            changes = _changes(classifier, samples, donors, columns)
-            contributions[begin : begin + _CHUNK] -= changes[:, here, best].T
-    return Explanation(tuple(indicators), contributions / n_others)
+    indicator: str
+    features: tuple[str, ...]
+    importance: float
+    importance_deviation: float
+    direction: tuple[float, ...] | None
+    direction_without_value: tuple[float, ...] | None
 
 
 def importance(
@@ -112,8 +66,8 @@ def importance(
     tests: Sequence[tuple[Classifier, Counts]],
     random: np.random.Generator,
     deadline: float | None = None,
-) -> list[dict[str, Any]] | None:
-    r"""Measure how much the prediction of held-out samples relies on each indicator.
+) -> tuple[Indicator, ...] | None:
+    r"""Measure how much the prediction of held-out samples relies on each indicator [1]_.
 
     Parameters
     ----------
@@ -127,23 +81,8 @@ def importance(
 
     Returns
     -------
-    list of dict, or None when there was no time at all
-        One for each indicator that varies, the most important first, ready for JSON:
-
-        indicator : str
-            Moodle's name.
-        features : list of str
-            The names of its columns that vary.
-        importance, importance_deviation : float
-            Permutation importance [1]_: increase of the log-loss when the indicator's values are
-            dealt out anew among the test samples; mean and standard deviation over the rounds. 0
-            is no use at all, and chance makes it a little more or less.
-        direction : list of float, or None
-            For each of ``examples.classes``: by how much its predicted probability changes when the
-            indicator's value becomes higher, on average. None where there is no higher and lower: a
-            group of columns without one that has the indicator's own name is a category.
-        direction_without_value : list of float, or None
-            The same when a value goes missing; None where values are always or never missing.
+    tuple of Indicator, or None when there was no time at all
+        One for each indicator that varies, the most important first.
 
     Notes
     -----
@@ -162,7 +101,7 @@ def importance(
     """
     groups = _varying(examples)
     if not groups:
-        return []
+        return ()
     columns = list(groups.values())
     own = np.array([_own_column(name, group, examples) for name, group in groups.items()])
     increases: list[Floats] = []
@@ -187,17 +126,17 @@ def importance(
         return None
     means, deviations = np.mean(increases, axis=0), np.std(increases, axis=0)
     indicators = list(groups)
-    return [
-        {
-            "indicator": indicators[i],
-            "features": [examples.feature_names[column] for column in columns[i]],
-            "importance": float(means[i]),
-            "importance_deviation": float(deviations[i]),
-            "direction": higher.mean(i),
-            "direction_without_value": missing.mean(i),
-        }
+    return tuple(
+        Indicator(
+            indicator=indicators[i],
+            features=tuple(examples.feature_names[column] for column in columns[i]),
+            importance=float(means[i]),
+            importance_deviation=float(deviations[i]),
+            direction=higher.mean(i),
+            direction_without_value=missing.mean(i),
+        )
         for i in np.argsort(-means, kind="stable").tolist()
-    ]
+    )
 
 
 class _Comparison:
@@ -225,12 +164,11 @@ class _Comparison:
         self._sums[:, classes] += np.einsum("pi,ipc->ic", signs, changes)
         self._pairs += np.abs(signs).sum(axis=0)
 
-    def mean(self, indicator: int) -> list[float] | None:
+    def mean(self, indicator: int) -> tuple[float, ...] | None:
         """Return the mean change for each class, None where no pair differs."""
         if not self._pairs[indicator]:
             return None
-        means: list[float] = (self._sums[indicator] / self._pairs[indicator]).tolist()
-        return means
+        return tuple((self._sums[indicator] / self._pairs[indicator]).tolist())
 
 
 def _indicators(feature_names: Sequence[str]) -> dict[str, list[int]]:

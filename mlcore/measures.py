@@ -1,0 +1,284 @@
+"""What is measured on test samples, and the figures of an evaluation's report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.classifier import SMALLEST
+from mlcore.curves import PrecisionRecall, Roc, ThresholdCounts, threshold_curves
+from mlcore.examples import Examples
+from mlcore.importance import Indicator
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+_BINS = 10  # of the calibration table
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on the test samples of one iteration.
+
+    Precision, recall and F1 are means over the classes, weighted by their samples, as in Moodle's
+    own backends. `auc` is that of the higher class's probability, None unless there are two classes
+    and test samples of both.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    precision: float
+    recall: float
+    f1_score: float
+    auc: float | None
+    log_loss: float
+    brier_score: float
+
+
+@dataclass(frozen=True)
+class ClassSize:
+    """How many samples of the dataset are of a class."""
+
+    class_: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Mean predicted probability and observed share of the test samples in one bin."""
+
+    samples: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibration table of one class; bins without a test sample are left out."""
+
+    class_: int
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What always guessing the most frequent class would score.
+
+    `log_loss` is that of predicting each class's share among the test samples.
+    """
+
+    class_: int
+    accuracy: float
+    f1_score: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """Mean and standard deviation over the iterations, after learning from so many samples."""
+
+    samples: int
+    log_loss: float
+    log_loss_deviation: float
+    f1_score: float
+    f1_score_deviation: float
+
+
+@dataclass(frozen=True)
+class BoostingCurve:
+    """Log-loss of boosted trees after so many rounds."""
+
+    rounds: tuple[int, ...]
+    training_log_loss: tuple[float, ...]
+    validation_log_loss: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures about a dataset and about the test samples of all iterations together.
+
+    Attributes
+    ----------
+    seed : str
+        Drawn from the dataset; hexadecimal.
+    samples, distinct_samples : int
+    features, empty_features, constant_features : int
+    classes : tuple of ClassSize
+        In ascending order.
+    auc_one_vs_rest : tuple of float or None
+        Of more than two classes: mean over the iterations of the AUC of each against the others,
+        None where it is not defined.
+    tested_samples : int
+        A sample counts once for each iteration that tests it.
+    confusion_matrix : tuple of tuple of int
+        Rows are true classes, columns predicted ones.
+    calibration : tuple of Calibration
+    baseline : Baseline
+    roc, precision_recall, counts_by_threshold : tuple of Roc, PrecisionRecall, ThresholdCounts
+        What other thresholds would do (see `mlcore.curves.threshold_curves`).
+    indicators : tuple of Indicator, or None
+        What the classifiers rely on, the most important first (see `mlcore.importance`); None where
+        there was no time.
+    learning_curve : tuple of LearningPoint, or None
+        Whether more data would help, the fewest samples first; None where there was no time, or for
+        a trained model.
+    boosting : BoostingCurve or None
+        None where there was no time or too little data, or for a trained model.
+    """
+
+    seed: str
+    samples: int
+    distinct_samples: int
+    features: int
+    empty_features: int
+    constant_features: int
+    classes: tuple[ClassSize, ...]
+    auc_one_vs_rest: tuple[float | None, ...]
+    tested_samples: int
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    calibration: tuple[Calibration, ...]
+    baseline: Baseline
+    roc: tuple[Roc, ...]
+    precision_recall: tuple[PrecisionRecall, ...]
+    counts_by_threshold: tuple[ThresholdCounts, ...]
+    indicators: tuple[Indicator, ...] | None = None
+    learning_curve: tuple[LearningPoint, ...] | None = None
+    boosting: BoostingCurve | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures under their names, ready for JSON."""
+        return asdict(self, dict_factory=_named)
+
+
+def _named(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return fields by name; `class` cannot be an attribute's name."""
+    return {name.rstrip("_"): value for name, value in fields}
+
+
+def measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measures:
+    """Measure probabilities on test samples.
+
+    Parameters
+    ----------
+    examples : Examples
+    probabilities : ndarray of shape (n_distinct, n_classes), float64
+        Of all examples; only those that are tested count.
+    counts : ndarray of shape (n_distinct,), int64
+        How many of each example are tested.
+    """
+    from sklearn import metrics
+
+    tested = counts > 0
+    y, weights = examples.y[tested], counts[tested]
+    p = np.clip(probabilities[tested], SMALLEST, 1)
+    classes = np.array(examples.classes)
+    best = classes[p.argmax(axis=1)]
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, best, sample_weight=weights, average="weighted", zero_division=0
+    )
+    right = y == best
+    present = np.unique(y)
+    recalls = [np.average(right[y == value], weights=weights[y == value]) for value in present]
+    truth = y[:, None] == classes
+    auc = None
+    if len(classes) == len(present) == 2:
+        auc = float(metrics.roc_auc_score(y == classes[1], p[:, 1], sample_weight=weights))
+    return Measures(
+        accuracy=float(np.average(right, weights=weights)),
+        balanced_accuracy=float(np.mean(recalls)),
+        precision=float(precision),
+        recall=float(recall),
+        f1_score=float(f1),
+        auc=auc,
+        log_loss=float(-np.average(np.log(p[truth]), weights=weights)),
+        brier_score=float(np.average(((p - truth) ** 2).sum(axis=1), weights=weights)),
+    )
+
+
+def report_of(examples: Examples, predicted: Floats, held: Counts, seed: str) -> Report:
+    """Return figures about the dataset and the test samples of all iterations together.
+
+    Parameters
+    ----------
+    examples : Examples
+    predicted : ndarray of shape (n_iterations, n_distinct, n_classes), float64
+    held : ndarray of shape (n_iterations, n_distinct), int64
+        How many of each example were tested.
+    seed : str
+    """
+    classes = list(examples.classes)
+    sizes = [int(examples.counts[examples.y == value].sum()) for value in classes]
+    empty = np.isnan(examples.X).all(axis=0)
+    varies = np.fmin.reduce(examples.X, axis=0) < np.fmax.reduce(examples.X, axis=0)
+    code = np.searchsorted(classes, examples.y)
+    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    for p, counts in zip(predicted, held, strict=True):
+        np.add.at(confusion, (code, p.argmax(axis=1)), counts)
+    curves = threshold_curves(examples.classes, code, predicted, held)
+    return Report(
+        seed=seed,
+        samples=int(examples.counts.sum()),
+        distinct_samples=len(examples.counts),
+        features=examples.X.shape[1],
+        empty_features=int(empty.sum()),
+        constant_features=int((~varies & ~empty).sum()),
+        classes=tuple(map(ClassSize, classes, sizes)),
+        auc_one_vs_rest=_one_vs_rest(predicted, code, held) if len(classes) > 2 else (),
+        tested_samples=int(held.sum()),
+        confusion_matrix=tuple(map(tuple, confusion.tolist())),
+        calibration=tuple(
+            Calibration(value, _bins(predicted[:, :, i], code == i, held))
+            for i, value in enumerate(classes)
+        ),
+        baseline=_baseline(classes, code, held),
+        roc=curves.roc,
+        precision_recall=curves.precision_recall,
+        counts_by_threshold=curves.counts_by_threshold,
+    )
+
+
+def _baseline(classes: list[int], code: NDArray[np.intp], held: Counts) -> Baseline:
+    tested = np.array([held[:, code == i].sum() for i in range(len(classes))])
+    share = tested / held.sum()
+    most = int(share.argmax())
+    return Baseline(
+        class_=classes[most],
+        accuracy=float(share[most]),
+        f1_score=float(share[most] * 2 * share[most] / (1 + share[most])),
+        log_loss=float(-(share * np.log(np.clip(share, SMALLEST, 1))).sum()),
+    )
+
+
+def _one_vs_rest(
+    predicted: Floats, code: NDArray[np.intp], held: Counts
+) -> tuple[float | None, ...]:
+    """Return the mean over the iterations of each class's AUC against all others."""
+    from sklearn.metrics import roc_auc_score
+
+    means: list[float | None] = []
+    for i in range(predicted.shape[2]):
+        values = []
+        for p, counts in zip(predicted, held, strict=True):
+            is_class, tested = code == i, counts > 0
+            if 0 < is_class[tested].sum() < tested.sum():
+                values.append(
+                    roc_auc_score(is_class[tested], p[tested, i], sample_weight=counts[tested])
+                )
+        means.append(float(np.mean(values)) if values else None)
+    return tuple(means)
+
+
+def _bins(predicted: Floats, is_class: NDArray[np.bool_], held: Counts) -> tuple[Bin, ...]:
+    """Compare predicted probabilities of one class with its observed share, bin by bin."""
+    bins = np.minimum((predicted * _BINS).astype(np.int64), _BINS - 1)
+    table = []
+    for i in range(_BINS):
+        weights = np.where(bins == i, held, 0)
+        samples = int(weights.sum())
+        if samples:
+            mean = float((weights * predicted).sum() / samples)
+            table.append(Bin(samples, mean, float((weights * is_class).sum() / samples)))
+    return tuple(table)
