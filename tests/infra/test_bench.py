@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from infra.lab.bench import datasets
+from infra.lab import datasets
 from infra.lab.bench.goals import Goal
 from infra.lab.course import Course
 from mlcore import read_labelled
@@ -24,15 +24,15 @@ def bench(*arguments):
 
 
 def test_a_row_for_each_dataset_that_is_named():
-    shown = bench("course-98x300")
+    shown = bench("rows-300")
     assert shown.returncode == 0, shown.stderr
-    assert re.search(r"^course-98x300( +\d\S*){9}$", shown.stdout, re.M), shown.stdout
+    assert re.search(r"^rows-300( +\d\S*){9}$", shown.stdout, re.M), shown.stdout
 
 
 def test_a_dataset_that_is_not_there_is_refused_with_those_that_are():
     shown = bench("nonsense")
     assert shown.returncode == 2
-    assert "course-98x300" in shown.stderr
+    assert "rows-300" in shown.stderr
 
 
 def test_a_line_for_each_goal():

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from infra.lab.datasets import DATASETS, at_hand
 from infra.lab.quality import __main__ as command
 from infra.lab.quality import cells, learners, refinement, sample, write_up
-from infra.lab.quality.datasets import DATASETS, at_hand
 from infra.lab.quality.learners import EXISTING, LEARNERS, OURS
 from infra.lab.quality.rmsprop import ExistingBackend
 from infra.lab.quality.scoring import (
@@ -138,7 +138,7 @@ def test_a_page_and_a_figure_are_written(tmp_path, monkeypatch):
 
 
 def test_real_files_are_left_out_where_they_are_not_at_hand(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("infra.lab.quality.datasets._FOLDERS", (tmp_path,))
+    monkeypatch.setattr("infra.lab.datasets._FOLDERS", (tmp_path,))
     assert "base" in at_hand()
     assert "real-365x1904" not in at_hand()
     command.main(["--parts", "datasets", "--only", "real-365x1904", "--cache", str(tmp_path)])

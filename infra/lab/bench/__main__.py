@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.lab.bench import cold, core, datasets, growth, parsing, reporting, serving
+from infra.lab import datasets
+from infra.lab.bench import cold, core, growth, parsing, reporting, serving
 
 _GOALS = {
     "parsing": parsing.goals,
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder for the page and the plot of --growth (%(default)s)",
     )
     options = parser.parse_args(arguments)
-    names = datasets.names()
+    names = datasets.timed()
     unknown = sorted(set(options.name) - set(names))
     if unknown:
         parser.error(f"no dataset {', '.join(unknown)}; there are {', '.join(names)}")
@@ -55,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.name:
         core.show(options.name)
     else:
-        if not datasets.real():
-            print("The real datasets are not beside this checkout: measuring made-up ones only.")
+        missing = datasets.missing()
+        if missing:
+            print(f"Not beside this checkout, and so not measured: {', '.join(missing)}.")
         for which in options.goals or _GOALS:
             for goal in _GOALS[which]():
                 print(goal, flush=True)

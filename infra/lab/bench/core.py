@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from infra.lab.bench import datasets, process
+from infra.lab import datasets
+from infra.lab.bench import process
 from mlcore import Unlabelled, evaluate, predict, read_labelled, train
 from mlcore.errors import TooFewToEvaluate
 
@@ -60,4 +61,4 @@ def _shown(value: float | None, digits: int) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(datasets.read(sys.argv[1]))))
+    print(json.dumps(_measure(datasets.DATASETS[sys.argv[1]].data())))

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.lab.bench import datasets, process
+from infra.lab import datasets
+from infra.lab.bench import process
 from infra.lab.course import Course
 from mlcore import evaluate, read_labelled, train
 

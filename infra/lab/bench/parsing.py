@@ -7,7 +7,8 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 
-from infra.lab.bench import datasets, process
+from infra.lab import datasets
+from infra.lab.bench import process
 from infra.lab.bench.goals import Goal
 from infra.lab.course import Course
 from mlcore import read_labelled
@@ -33,7 +34,7 @@ def _measure(name: str) -> dict[str, float]:
         features, rows = _GENERATED[name]
         data = Course(n_features=features).labelled(rows)
     else:
-        data = datasets.read(name)
+        data = datasets.DATASETS[name].data()
     seconds = min(process.timed(lambda: read_labelled(data))[0] for _ in range(_TIMES))
     tracemalloc.start()
     matrix = read_labelled(data).X

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from handler import answers
 from handler.report import Context, evaluation_log
-from infra.lab.bench import datasets, process
+from infra.lab import datasets
+from infra.lab.bench import process
 from infra.lab.bench.goals import Goal
 from mlcore import evaluate, read_labelled
 

@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from handler.auth import users
-from infra.lab.bench import datasets, process
+from infra.lab import datasets
+from infra.lab.bench import process
 from infra.lab.bench.goals import Goal
 from infra.lab.course import Course
 from infra.local import server

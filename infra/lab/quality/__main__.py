@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.lab.datasets import DATASETS, at_hand
 from infra.lab.quality import cells, refinement, sample, write_up
 from infra.lab.quality.cache import Cell
-from infra.lab.quality.datasets import DATASETS, at_hand
 from infra.lab.quality.learners import LEARNERS, OURS
 from infra.lab.quality.verdicts import judge
 

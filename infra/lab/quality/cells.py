@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from threadpoolctl import threadpool_limits
 
+from infra.lab.datasets import DATASETS, digest
 from infra.lab.quality.cache import Cell, append, read
-from infra.lab.quality.datasets import DATASETS, digest
 from infra.lab.quality.learners import LEARNERS, Setting, fingerprint
 from infra.lab.quality.scoring import bounded, log_loss, measure
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infra.lab.datasets import DATASETS
 from infra.lab.quality.cache import Cell
 from infra.lab.quality.cells import TEST_SHARE
-from infra.lab.quality.datasets import DATASETS
 from infra.lab.quality.learners import EXISTING, OURS
 from infra.lab.quality.scoring import calibration_error, calibration_error_by_chance
 

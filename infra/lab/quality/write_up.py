@@ -10,9 +10,9 @@ from importlib.metadata import version
 
 import numpy as np
 
+from infra.lab.datasets import DATASETS, describe
 from infra.lab.quality.cache import Cell
 from infra.lab.quality.cells import SHARED_TUNING
-from infra.lab.quality.datasets import DATASETS, describe
 from infra.lab.quality.learners import LEARNERS
 from infra.lab.quality.refinement import SCENARIOS, Refinement
 from infra.lab.quality.sample import N_PIECES, ROWS, SAME, Sampling

@@ -1,4 +1,4 @@
-"""What is learned from: real files where they are at hand, and generated courses.
+"""What is measured with: real files where they are at hand, and generated courses.
 
 The generated ones vary one thing at a time around a base, and then several together.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from infra import ROOT
 from infra.lab.course import Course
 from mlcore import Labelled, read_labelled
 
+_PIECE = 10_000  # rows that are made up at a time
 _FOLDERS = (ROOT.parent / "shared" / "data", ROOT / "tests" / "data")
 
 
@@ -34,11 +35,15 @@ class RealFile:
         paths = (folder / self.file for folder in _FOLDERS)
         return next((path for path in paths if path.exists()), None)
 
-    def load(self) -> Labelled:
-        """Return the samples."""
+    def data(self) -> bytes:
+        """Return the file's bytes, unpacked."""
         assert self.path is not None
         data = self.path.read_bytes()
-        return read_labelled(lzma.decompress(data) if self.file.endswith(".xz") else data)
+        return lzma.decompress(data) if self.file.endswith(".xz") else data
+
+    def load(self) -> Labelled:
+        """Return the samples."""
+        return read_labelled(self.data())
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,18 @@ class Generated:
     features: int
     options: dict[str, Any]
 
+    @property
+    def course(self) -> Course:
+        """What makes the samples up."""
+        return Course(self.features, seed=1, **self.options)
+
+    def data(self) -> bytes:
+        """Return a file as Moodle writes it."""
+        return b"".join(pieces(self.course, self.rows))
+
     def load(self) -> Labelled:
-        """Return the samples."""
-        course = Course(self.features, seed=1, **self.options)
+        """Return the samples, without the rounding of a file."""
+        course = self.course
         X, y = course.draw(self.rows)
         classes = tuple(range(self.options.get("n_classes", 2)))
         return Labelled(X, y, classes, course.feature_names)
@@ -88,6 +102,49 @@ DATASETS: dict[str, Source] = {
     "rows-20000-linear-features-30": _course(rows=20_000, features=30, truth="linear"),
     "rows-20000-rules-flipped-0.1": _course(rows=20_000, truth="rules", flipped=0.1),
 }
+
+
+# What the benchmark of speed measures, one by one.
+_TIMED = (
+    *("dropout-quarters-labelled", "real-365x1904", "real-414x37953", "real-multiclass-2x150"),
+    *("rows-300", "base", "rows-20000", "rows-5000-rules-features-450"),
+)
+
+
+def timed() -> list[str]:
+    """Return the names of the datasets that the benchmark of speed measures."""
+    return [name for name in _TIMED if name in at_hand()]
+
+
+def missing() -> list[str]:
+    """Return the names of the real files that are not at hand."""
+    return sorted(set(DATASETS) - set(at_hand()))
+
+
+def real() -> list[str]:
+    """Return the names of the real files that are at hand."""
+    return [name for name in at_hand() if isinstance(DATASETS[name], RealFile)]
+
+
+def small() -> tuple[str, bytes]:
+    """Return the real file of some 2,000 rows, or else a made-up one like it; what it is first."""
+    if "real-365x1904" in real():
+        return "365×1904, real", DATASETS["real-365x1904"].data()
+    return "365×2000, made up", Course(n_features=365).labelled(2_000)
+
+
+def large() -> tuple[str, bytes]:
+    """Return the real file of 30 MB, or else a made-up one of its shape; what it is first."""
+    if "real-414x37953" in real():
+        return "414×37953, 30 MB, real", DATASETS["real-414x37953"].data()
+    return "414×38000, 30 MB, made up", b"".join(pieces(Course(n_features=414), 38_000))
+
+
+def pieces(course: Course, n_rows: int) -> Iterator[bytes]:
+    """Make up a labelled file of any size with little memory."""
+    for begin in range(0, n_rows, _PIECE):
+        piece = course.labelled(min(_PIECE, n_rows - begin))
+        yield piece if not begin else piece.split(b"\n", 3)[3]
 
 
 def at_hand() -> list[str]:
