@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.lab.course import Course
+from infra.lab.fuzz.known_attacks import unpacked
 from mlcore import Labelled, train
-from tests.mlcore.builders import unpacked
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from handler.app import create_app
 from handler.settings import Settings
-from tests.hostile import GENUINE, IMPORTS, pickles
+from infra.lab.fuzz.known_attacks import EXPENSIVE, GENUINE, IMPORTS, pickles
 
 MB = 1 << 20
 
@@ -66,6 +66,12 @@ def test_what_means_harm_is_refused_and_the_model_stays(app, moodle, name):
     before = stored(app)
     assert refused(moodle, data).startswith(sentence)
     assert stored(app) == before
+
+
+@pytest.mark.parametrize("name", EXPENSIVE)
+def test_what_is_as_costly_as_may_be_is_taken(make_moodle, app, name):
+    moodle = make_moodle(app).but(uniqueid=name)
+    assert moodle.import_(EXPENSIVE[name]).text == "Ok"
 
 
 def test_a_pickle_in_any_member_is_never_read(app, moodle, tmp_path):

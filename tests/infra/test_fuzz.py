@@ -122,7 +122,7 @@ def test_what_breaks_a_limit_is_found_and_saved(run, what, tmp_path, monkeypatch
 
 def test_the_worst_inputs_are_as_large_as_they_should_be():
     assert all(800_000 < len(data) < 1_200_000 for data in hostile_datasets.large().values())
-    assert all(len(data) < 1_000_000 for data in hostile_models.large().values())
+    assert all(len(data) < 1_100_000 for data in hostile_models.large().values())
 
 
 def test_changed_models_are_packed_so_that_their_members_can_be_read():

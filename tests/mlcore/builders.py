@@ -2,8 +2,6 @@
 
 import csv
 import io
-import json
-import zipfile
 
 import numpy as np
 
@@ -81,42 +79,3 @@ def joined(*datasets):
     X = np.concatenate([dataset.X for dataset in datasets])
     y = np.concatenate([dataset.y for dataset in datasets])
     return Labelled(X, y, datasets[0].classes, datasets[0].feature_names)
-
-
-def unpacked(data):
-    """Return the members of a zip archive."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def packed(members, compression=zipfile.ZIP_DEFLATED):
-    """Return a zip archive of these members, as any zip tool makes it."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-def npy(array, allow_pickle=False):
-    """Return an array as a ``.npy`` file."""
-    out = io.BytesIO()
-    np.save(out, array, allow_pickle=allow_pickle)
-    return out.getvalue()
-
-
-def with_array(data, name, change):
-    """Return a model file with one of its arrays changed."""
-    members = unpacked(data)
-    array = np.load(io.BytesIO(members[f"{name}.npy"])).copy()
-    members[f"{name}.npy"] = npy(change(array))
-    return packed(members)
-
-
-def with_facts(data, change):
-    """Return a model file whose facts `change` has changed in place."""
-    members = unpacked(data)
-    facts = json.loads(members["model.json"])
-    change(facts)
-    members["model.json"] = json.dumps(facts).encode()
-    return packed(members)

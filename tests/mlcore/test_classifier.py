@@ -14,17 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.lab.fuzz.known_attacks import npy, packed, unpacked, with_array, with_facts
 from mlcore import Classifier, Examples, errors, modelfile, read_labelled, train
 from mlcore.classifier import FORMAT
-from tests.mlcore.builders import (
-    make_file,
-    make_labelled,
-    npy,
-    packed,
-    unpacked,
-    with_array,
-    with_facts,
-)
+from tests.mlcore.builders import make_file, make_labelled
 
 KINDS = ["trained", "blended", "refined", "three_classes"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from infra.lab.fuzz.known_attacks import with_facts
 from mlcore import Classifier, Examples, classifier, errors, examples, predict, read_unlabelled
-from tests.mlcore.builders import with_facts
 
 FORMATS = Path(__file__).parents[1] / "data" / "formats"
 

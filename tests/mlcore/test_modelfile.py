@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.lab.fuzz.known_attacks import npy, packed, unpacked
 from mlcore import errors, modelfile
-from tests.mlcore.builders import npy, packed, unpacked
 
 FACTS = {"name": "ü", "list": [1, 0.5, None]}
 ARRAYS = {

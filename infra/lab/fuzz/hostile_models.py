@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from infra.lab.course import Course
+from infra.lab.fuzz import known_attacks
 from mlcore import read_labelled
 from mlcore.blend import BlendedClassifier
 from mlcore.boosting import Boosting
+from mlcore.forest import Growth
 from mlcore.trials import Recipe
 
 _TREES = Boosting(4, 0.1, 1.0, 1.0, 0.5, rounds=3)
+_FOREST = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
 _RECIPES = (
     (("linear", 1.0, 1.0),),
     (("net", 1.0, 1.0),),
     (("smooth", _TREES, 1.0),),
+    (("forest", _FOREST, 1.0),),
     (("linear", 1.0, 0.5), ("sharp", _TREES, 0.5)),
 )
 _VALUES: tuple[Any, ...] = (
@@ -64,89 +68,10 @@ def pack(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> 
 
 
 def large() -> dict[str, bytes]:
-    """Return the worst of each kind, as small as they can be packed."""
-    facts = {
-        "kind": "moodle-classifier",
-        "format": 2,
-        "feature_names": [""],
-        "classes": [0, 1],
-        "parts": [{"kind": "trees", "weight": 1, "from_prior": False}],
-        "prior": None,
-    }
-
-    def trees(**arrays: Any) -> bytes:
-        members = [(f"part0.{name}.npy", _npy(array)) for name, array in arrays.items()]
-        return pack([("model.json", json.dumps(facts).encode()), *members], zipfile.ZIP_DEFLATED)
-
-    def dense(n_layers: int, width: int) -> bytes:
-        described = {**facts, "parts": [{"kind": "dense", "weight": 1, "from_prior": False}]}
-        columns: dict[str, Any] = {
-            name: np.ones(1, np.float32) for name in ("fill", "low", "high", "mean", "scale")
-        }
-        columns |= {"columns": np.zeros(1, np.int32), "flags": np.zeros(0, np.int32)}
-        sizes = [1, *[width] * (n_layers - 1), 1]
-        for layer in range(n_layers):
-            columns[f"weights.{layer}"] = np.zeros(sizes[layer : layer + 2], np.float32)
-            columns[f"biases.{layer}"] = np.zeros(sizes[layer + 1], np.float32)
-        members = [(f"part0.{name}.npy", _npy(array)) for name, array in columns.items()]
-        return pack(
-            [("model.json", json.dumps(described).encode()), *members], zipfile.ZIP_DEFLATED
-        )
-
-    def text(octets: bytes) -> bytes:
-        return pack([("model.json", octets)], zipfile.ZIP_DEFLATED)
-
-    return {
-        "lists": text(b"[%s0]" % (b"[]," * 349_000)),
-        "objects": text(b"[%s0]" % (b"{}," * 349_000)),
-        "keys": text(b"{%s}" % b",".join(b'"%d":0' % i for i in range(100_000))),
-        "depth": text(b"[" * (1 << 20)),
-        "digits": text(b"9" * (1 << 20)),
-        "stumps": trees(**_stumps(1_000, 1)),
-        "stumps with thresholds of their own": trees(**_stumps(1_000, 1_000)),
-        "a comb": trees(**_comb(90, 100)),
-        "a wide net": dense(2, 1_000),
-        "a deep net": dense(200, 40),
-        "members": pack([(f"{i}", b"") for i in range(10_000)]),
-        "zeros": pack([("a.npy", _npy(np.zeros(4_000_000, np.int8)))], zipfile.ZIP_DEFLATED),
-        "many zeros": pack([("a.npy", _npy(np.zeros(99_000_000, np.int8)))], zipfile.ZIP_DEFLATED),
-    }
-
-
-def _stumps(n: int, n_thresholds: int) -> dict[str, Any]:
-    here = np.arange(3 * n, dtype=np.int32)
-    inner = here % 3 == 0
-    return {
-        "roots": here[inner],
-        "feature": here * 0,
-        "left": np.where(inner, here + 1, here).astype(np.int32),
-        "right": np.where(inner, here + 2, here).astype(np.int32),
-        "threshold": (here % n_thresholds).astype(np.float32),
-        "missing": np.zeros(3 * n, np.int8),
-        "value": np.ones(3 * n),
-    }
-
-
-def _comb(depth: int, n_trees: int) -> dict[str, Any]:
-    """Return trees that are chains, each node with a threshold of its own and a leaf."""
-    size = 2 * depth + 1
-    here = np.arange(size * n_trees, dtype=np.int32)
-    inner = (here % size % 2 == 0) & (here % size < size - 1)
-    return {
-        "roots": here[::size],
-        "feature": here * 0,
-        "left": np.where(inner, here + 1, here).astype(np.int32),
-        "right": np.where(inner, here + 2, here).astype(np.int32),
-        "threshold": (here % 400).astype(np.float32),
-        "missing": np.zeros(len(here), np.int8),
-        "value": np.ones(len(here)),
-    }
-
-
-def _npy(array: Any) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
+    """Return the worst that is known: what must be refused, and what is as costly as may be."""
+    return {name: data for name, (data, _) in known_attacks.IMPORTS.items()} | (
+        known_attacks.EXPENSIVE
+    )
 
 
 def mutate(data: bytes, chance: random.Random, garble: Callable[[bytes], bytes]) -> bytes:
@@ -231,7 +156,7 @@ def _other_array(content: bytes, chance: random.Random, garble: Callable[[bytes]
                         low, high = (0, 1) if array.dtype.kind == "b" else _ends(array.dtype)
                         value = np.float64(int(np.clip(np.nan_to_num(value), low, high)))
                     flat[chance.randrange(len(flat))] = value
-    return _npy(array)
+    return known_attacks.npy(array)
 
 
 def _ends(dtype: Any) -> tuple[int, int]:

@@ -1,4 +1,9 @@
-"""Files to import that mean harm, each with what the admin is told: all are built here."""
+"""Model files that mean harm, each with what the admin is told: all are built here.
+
+The tests import each, and the fuzzer begins with them.
+"""
+
+from __future__ import annotations
 
 import io
 import json
@@ -9,14 +14,61 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tests.mlcore.builders import npy, packed, unpacked, with_array, with_facts
+from infra import ROOT
+
+Members = dict[str, bytes]
+Attacks = dict[str, tuple[bytes, str]]
 
 # a genuine export: a model that refines another, with all kinds of parts
-GENUINE = (Path(__file__).parent / "data" / "formats" / "classifier-3.npz").read_bytes()
+GENUINE = (ROOT / "tests" / "data" / "formats" / "classifier-3.npz").read_bytes()
+
+
+def unpacked(data: bytes) -> Members:
+    """Return the members of a zip archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(members: Members, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive of these members, as any zip tool makes it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def npy(array: Any, allow_pickle: bool = False) -> bytes:
+    """Return an array as a ``.npy`` file."""
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=allow_pickle)
+    return out.getvalue()
+
+
+def with_array(data: bytes, name: str, change: Callable[[Any], Any]) -> bytes:
+    """Return a model file with one of its arrays changed."""
+    members = unpacked(data)
+    array = np.load(io.BytesIO(members[f"{name}.npy"])).copy()
+    members[f"{name}.npy"] = npy(change(array))
+    return packed(members)
+
+
+def with_facts(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """Return a model file whose facts `change` has changed in place."""
+    members = unpacked(data)
+    facts = json.loads(members["model.json"])
+    change(facts)
+    members["model.json"] = json.dumps(facts).encode()
+    return packed(members)
+
+
 MEMBERS = unpacked(GENUINE)
 _FACTS = json.loads(MEMBERS["model.json"])
 # one array of each kind
@@ -30,7 +82,8 @@ FOREIGN = "The file to import is not a model that was exported from this server.
 TOO_LARGE = "The model file is too large: unpacked it may hold "
 
 
-def damaged(what):
+def damaged(what: str) -> str:
+    """Return how the sentence about a damaged file begins."""
     return f"The model file is damaged or was changed after its export ({what}"
 
 
@@ -40,18 +93,18 @@ def damaged(what):
 class Explosive:
     """Makes a directory when it is unpickled."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = str(path)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, (self.path,)
 
 
-def pickles(path):
+def pickles(path: Path) -> Iterator[bytes]:
     """Yield model files with a pickle in each member in turn, that would make a directory."""
     explosive = np.empty(1, dtype=object)
     explosive[0] = Explosive(path)
-    array, bare = npy(explosive, allow_pickle=True), pickle.dumps(Explosive(path))
+    array, bare = npy(explosive, allow_pickle=True), pickle.dumps(explosive[0])
     header = array[: array.index(b"\n") + 1]
     for member in MEMBERS:
         yield packed(MEMBERS | {member: array})
@@ -69,7 +122,9 @@ def pickles(path):
 # zip archives -------------------------------------------------------------------------------------
 
 
-def _archive(*entries, compression=zipfile.ZIP_DEFLATED):
+def _archive(
+    *entries: tuple[str | zipfile.ZipInfo, bytes | str], compression: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     """Pack (name or ZipInfo, content), also twice the same."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as archive, warnings.catch_warnings():
@@ -79,30 +134,30 @@ def _archive(*entries, compression=zipfile.ZIP_DEFLATED):
     return out.getvalue()
 
 
-def _with(**members):
+def _with(**members: bytes) -> bytes:
     """Add members; two underscores in a name stand for a dot."""
     return packed(MEMBERS | {name.replace("__", "."): content for name, content in members.items()})
 
 
-def _linked(name, target, mode=stat.S_IFLNK):
+def _linked(name: str, target: bytes | str, mode: int = stat.S_IFLNK) -> bytes:
     info = zipfile.ZipInfo(name)
     info.external_attr = (mode | 0o777) << 16
     others = [(other, content) for other, content in MEMBERS.items() if other != name]
     return _archive(*others, (info, target))
 
 
-def _directory(data, field, value, width="<I", name=b""):
+def _directory(data: bytes, field: int, value: int, width: str = "<I", name: bytes = b"") -> bytes:
     """Change a field of each entry of the directory, or of one entry only."""
-    data = bytearray(data)
-    at = data.find(b"PK\x01\x02")
+    changed = bytearray(data)
+    at = changed.find(b"PK\x01\x02")
     while at >= 0:
-        if data[at + 46 :].startswith(name):
-            struct.pack_into(width, data, at + field, value)
-        at = data.find(b"PK\x01\x02", at + 4)
-    return bytes(data)
+        if changed[at + 46 :].startswith(name):
+            struct.pack_into(width, changed, at + field, value)
+        at = changed.find(b"PK\x01\x02", at + 4)
+    return bytes(changed)
 
 
-def _overlapping(n=200, size=1 << 20):
+def _overlapping(n: int = 200, size: int = 1 << 20) -> bytes:
     """Return a bomb of David Fifield's kind: all members share one kernel of packed zeros.
 
     Each member is a stored block that quotes the local header of the next, then the kernel.
@@ -122,18 +177,18 @@ def _overlapping(n=200, size=1 << 20):
     data = body[5:]  # the first header is not quoted
     directory, offset = b"", 0
     for name, crc, n_packed, n_unpacked, n_header in local:
-        fields = (20, 20, 0, 8, 0, 33, crc, n_packed, n_unpacked, len(name), 0, 0, 0, 0, 0, offset)
-        directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, *fields) + name
+        entry = (20, 20, 0, 8, 0, 33, crc, n_packed, n_unpacked, len(name), 0, 0, 0, 0, 0, offset)
+        directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, *entry) + name
         offset += n_header + 5
     end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, n, n, len(directory), len(data), 0)
     return data + directory + end
 
 
-def _unpack(body):
+def _unpack(body: bytes) -> bytes:
     return zlib.decompressobj(-15).decompress(body)
 
 
-def _nested(levels):
+def _nested(levels: int) -> bytes:
     data = packed({"model.npy": npy(np.zeros(1 << 20, dtype=np.int8))})
     for _ in range(levels):
         data = packed({f"{i}.zip": data for i in range(10)})
@@ -142,7 +197,7 @@ def _nested(levels):
 
 _ZEROS = npy(np.zeros(3 << 20, dtype=np.int8))
 
-ZIPS = {
+ZIPS: Attacks = {
     "nothing": (b"", FOREIGN),
     "an end without a beginning": (b"PK\x05\x06" + bytes(18), FOREIGN),
     "a million zeros": (bytes(1_000_000), FOREIGN),
@@ -246,33 +301,36 @@ ZIPS |= {
 # arrays -------------------------------------------------------------------------------------------
 
 
-def _array(kind):
+def _array(kind: str) -> Any:
     return np.load(io.BytesIO(MEMBERS[f"{_ARRAYS[kind]}.npy"]))
 
 
-def _tree(name, change):
+def _tree(name: str, change: Callable[[Any], None]) -> bytes:
     """Change an array of trees in place."""
 
-    def changed(array):
+    def changed(array: Any) -> Any:
         change(array)
         return array
 
     return with_array(GENUINE, _ARRAYS[name], changed)
 
 
-def _setting(at, value):
-    def change(array):
+def _setting(at: int | slice, value: Any) -> Callable[[Any], None]:
+    def change(array: Any) -> None:
         array[at] = value
 
     return change
 
 
-def _wrong(name, change):
+def _wrong(name: str, change: Callable[[Any], Any]) -> bytes:
     return with_array(GENUINE, _ARRAYS[name], change)
 
 
-def _forest(n_trees, depth):
-    """Put trees in the place of others: chains of nodes, each with a leaf and its own threshold."""
+def _forest(n_trees: int, depth: int, n_thresholds: int = 1 << 20) -> bytes:
+    """Put trees in the place of others: chains of nodes, each with a leaf.
+
+    Every node has a threshold of its own, unless there are fewer thresholds.
+    """
     size = 2 * depth + 1
     here = np.arange(size * n_trees, dtype=np.int32)
     inner = (here % size % 2 == 0) & (here % size < size - 1)
@@ -281,7 +339,7 @@ def _forest(n_trees, depth):
         "feature": here * 0,
         "left": np.where(inner, here + 1, here).astype(np.int32),
         "right": np.where(inner, here + 2, here).astype(np.int32),
-        "threshold": here.astype(np.float32),
+        "threshold": (here % n_thresholds).astype(np.float32),
         "missing": np.zeros(len(here), np.int8),
         "value": np.zeros(len(here)),
     }
@@ -289,14 +347,31 @@ def _forest(n_trees, depth):
     return packed(MEMBERS | members)
 
 
+def _net(n_layers: int, width: int) -> bytes:
+    """Put a net of this size in the place of a part that is linear."""
+    part = _ARRAYS["weights.0"].partition(".")[0]
+    weights = _array("weights.0")
+    n_inputs = 1 + len(weights) - len(_array("mean"))  # with what a part gets from its prior
+    sizes = [n_inputs, *[width] * (n_layers - 1), weights.shape[1]]
+    arrays: dict[str, Any] = {
+        name: np.ones(1, np.float32) for name in ("fill", "low", "high", "mean", "scale")
+    }
+    arrays |= {"columns": np.zeros(1, np.int32), "flags": np.zeros(0, np.int32)}
+    for layer in range(n_layers):
+        arrays[f"weights.{layer}"] = np.zeros(sizes[layer : layer + 2], np.float32)
+        arrays[f"biases.{layer}"] = np.zeros(sizes[layer + 1], np.float32)
+    others = {name: data for name, data in MEMBERS.items() if not name.startswith(f"{part}.")}
+    return packed(others | {f"{part}.{name}.npy": npy(array) for name, array in arrays.items()})
+
+
 _LAST = len(_array("left")) - 1
 _UNEXPECTED = damaged("an array of an unexpected type")
 _DTYPES = {"f2": _UNEXPECTED, ">f4": _UNEXPECTED}
 _MEASURES = ("weights.0", "biases.0", "fill", "low", "high", "mean", "scale", "value")
 
-ARRAYS = {
+ARRAYS: Attacks = {
     f"{value} in {name}": (
-        _wrong(name, lambda array, value=value: np.full_like(array, value)),
+        _wrong(name, partial(np.full_like, fill_value=value)),
         damaged(f"{name} is not finite"),
     )
     for name in _MEASURES
@@ -304,7 +379,7 @@ ARRAYS = {
 }
 ARRAYS |= {
     f"{dtype} in {name}": (
-        _wrong(name, lambda array, dtype=dtype: np.zeros(array.shape, dtype)),
+        _wrong(name, partial(np.zeros_like, dtype=dtype)),
         sentence,
     )
     for name in _ARRAYS
@@ -373,20 +448,20 @@ ARRAYS |= {
 # descriptions -------------------------------------------------------------------------------------
 
 
-def _facts(**changes):
+def _facts(**changes: Any) -> bytes:
     return with_facts(GENUINE, lambda facts: facts.update(changes))
 
 
-def _text(text):
+def _text(text: bytes) -> bytes:
     return packed(MEMBERS | {"model.json": text})
 
 
-def _part(**changes):
+def _part(**changes: Any) -> bytes:
     return with_facts(GENUINE, lambda facts: facts["parts"][0].update(changes))
 
 
-def _deep_prior():
-    prior = None
+def _deep_prior() -> bytes:
+    prior: dict[str, Any] | None = None
     for _ in range(200):
         prior = {"parts": [{"kind": "prior", "weight": 1}], "prior": prior}
     return _facts(prior=prior)
@@ -394,7 +469,7 @@ def _deep_prior():
 
 _KINDS = {"kind": "prior", "weight": 0.1, "from_prior": True}
 
-DESCRIPTIONS = {
+DESCRIPTIONS: Attacks = {
     "lists in lists without end": (_text(b"[" * 900_000), FOREIGN),
     "objects in objects without end": (_text(b'{"kind":' * 100_000), FOREIGN),
     "300,000 empty lists": (_text(b"[" + b"[]," * 300_000 + b"0]"), FOREIGN),
@@ -434,3 +509,12 @@ DESCRIPTIONS = {
 }
 
 IMPORTS = ZIPS | ARRAYS | DESCRIPTIONS
+
+# Within all limits, and as much work as these allow.
+EXPENSIVE = {
+    "stumps": _forest(1_000, 1, 1),
+    "stumps with thresholds of their own": _forest(1_000, 1, 1_000),
+    "a comb": _forest(90, 90, 400),
+    "a wide net": _net(2, 1_000),
+    "a deep net": _net(200, 40),
+}
