@@ -11,6 +11,12 @@ PROJECT = "moodle-mlbackend"
 STAGE = "production"
 FUNCTION = f"{PROJECT}-{STAGE}"  # as Zappa makes it of project_name and stage
 
+# https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
+WITHOUT_FUNCTION_URLS = (
+    *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
+    *("ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
+)
+
 
 @dataclass(frozen=True)
 class Names:

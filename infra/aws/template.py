@@ -16,6 +16,10 @@ OLD_VERSION_DAYS = 30
 UPLOAD_DAYS = 7
 BUDGET_USD = 5
 
+# of an API, in requests; a Moodle sends a few each night
+RATE = 10  # a second
+BURST = 20
+
 Resource = dict[str, Any]
 
 
@@ -37,12 +41,12 @@ def template(names: Names) -> dict[str, Any]:
         },
         "Conditions": {"HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, ""]}]}},
         "Resources": {
-            "Models": _models_bucket(names),
+            "Models": models_bucket(names),
             "ModelsPolicy": _tls_only(names.models, "Models"),
             "Uploads": _uploads_bucket(names),
             "UploadsPolicy": _tls_only(names.uploads, "Uploads"),
-            "Role": _role(names),
-            "Log": _log(names),
+            "Role": role(names),
+            "Log": log(names),
             "AlarmTopic": _alarm_topic(names),
             "ErrorAlarm": _error_alarm(names),
             "Budget": _budget(names),
@@ -50,7 +54,8 @@ def template(names: Names) -> dict[str, Any]:
     }
 
 
-def _models_bucket(names: Names) -> Resource:
+def models_bucket(names: Names) -> Resource:
+    """Return the bucket for the models."""
     return {
         "Type": "AWS::S3::Bucket",
         # Nothing that happens to the stack may cost a model.
@@ -128,7 +133,8 @@ def _tls_only(bucket: str, resource: str) -> Resource:
     }
 
 
-def _role(names: Names) -> Resource:
+def role(names: Names) -> Resource:
+    """Return the function's role."""
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -145,12 +151,63 @@ def _role(names: Names) -> Resource:
     }
 
 
-def _log(names: Names) -> Resource:
+def log(names: Names) -> Resource:
+    """Return the function's log group."""
     return {
         "Type": "AWS::Logs::LogGroup",
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {"LogGroupName": names.log_group, "RetentionInDays": LOG_DAYS},
+    }
+
+
+def http_api(names: Names) -> dict[str, Resource]:
+    """Return the API Gateway whose bare host fits Moodle's form, by name.
+
+    It takes the function's role to call the function, rather than a right in the function's own
+    policy: the function need not be there yet, and may be made anew.
+    """
+    api = {"Ref": "HttpApi"}
+    return {
+        "HttpApi": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": {
+                "Name": names.function,
+                "Description": "Moodle's machine learning backend",
+                "ProtocolType": "HTTP",
+            },
+        },
+        "HttpApiIntegration": {
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {
+                "ApiId": api,
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": names.arn("lambda", f"function:{names.function}"),
+                "CredentialsArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "PayloadFormatVersion": "2.0",
+                "TimeoutInMillis": 30_000,  # the most that there is
+            },
+        },
+        "HttpApiRoute": {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": api,
+                "RouteKey": "$default",
+                "Target": {"Fn::Join": ["/", ["integrations", {"Ref": "HttpApiIntegration"}]]},
+            },
+        },
+        "HttpApiStage": {
+            "Type": "AWS::ApiGatewayV2::Stage",
+            "Properties": {
+                "ApiId": api,
+                "StageName": "$default",
+                "AutoDeploy": True,
+                "DefaultRouteSettings": {
+                    "ThrottlingRateLimit": RATE,
+                    "ThrottlingBurstLimit": BURST,
+                },
+            },
+        },
     }
 
 
