@@ -5,7 +5,13 @@ Both stores give the same promises to any number of threads and processes at onc
 an object whole or not at all, and of several writers that swap the same object exactly one wins.
 """
 
-from handler.store.directory import DirectoryStore, DirectoryUnusable, DiskFull
+from handler.store.directory import (
+    DirectoryLocked,
+    DirectoryStore,
+    DirectoryUnusable,
+    DiskFull,
+    LocksMissing,
+)
 from handler.store.interface import (
     Conflict,
     NotModified,
@@ -28,9 +34,11 @@ __all__ = [
     "BucketMissing",
     "Conflict",
     "CredentialsInvalid",
+    "DirectoryLocked",
     "DirectoryStore",
     "DirectoryUnusable",
     "DiskFull",
+    "LocksMissing",
     "NotModified",
     "ObjectStore",
     "S3Store",

@@ -1,13 +1,11 @@
 """Objects as the files of a local directory."""
 
 import errno
-import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from handler.store.interface import (
@@ -24,6 +22,9 @@ from handler.store.interface import (
 _LOCK = "~lock"
 _STAGING = "~staging"
 _ABANDONED = 3600.0  # seconds; no write takes that long
+_LOCK_SECONDS = 10.0  # what is done under the lock takes some milliseconds
+_POLL_SECONDS = 0.01
+_ATTEMPTS = 100  # to put a file into a folder that others prune
 
 
 class DiskFull(StoreError):
@@ -45,6 +46,27 @@ class DirectoryUnusable(StoreError):
     )
 
 
+class DirectoryLocked(StoreError):
+    """Another process has the lock and does not let go."""
+
+    sentence = (
+        "The directory in which this server keeps its models is locked by a process that does not "
+        "let go of it. The stored models are safe; try again in a minute. If it stays so, look for "
+        "another server or a command that hangs, end it, and try again."
+    )
+    status = 503
+
+
+class LocksMissing(StoreError):
+    """The file system has no locks, as some network file systems."""
+
+    sentence = (
+        "The file system on which this server keeps its models has no file locks, so changes of "
+        "models could get lost. Set the server's MOODLE_MLBACKEND_PYTHON_DIR to a directory on a "
+        "local disk, or let the person who manages the network file system enable locks."
+    )
+
+
 _BY_ERRNO = {
     errno.ENOSPC: DiskFull,
     errno.EDQUOT: DiskFull,
@@ -54,6 +76,9 @@ _BY_ERRNO = {
     errno.ENOTDIR: DirectoryUnusable,
     errno.EPERM: DirectoryUnusable,
     errno.EROFS: DirectoryUnusable,
+    errno.ENOLCK: LocksMissing,
+    errno.ENOSYS: LocksMissing,
+    errno.EOPNOTSUPP: LocksMissing,
 }
 
 
@@ -61,8 +86,8 @@ class DirectoryStore(ObjectStore):
     """Keep objects as files below a directory, readable by its owner only.
 
     A write is a complete file that is renamed into its place, so that a crash leaves the old
-    object or the new one. All changes of names (renaming, removing, making and pruning folders)
-    happen under one lock that counts for every thread and process.
+    object or the new one. Swapping and removing happen under one lock that counts for every thread
+    and process. Reading and putting wait for nobody.
 
     Parameters
     ----------
@@ -89,7 +114,7 @@ class DirectoryStore(ObjectStore):
     def put(self, key: str, data: bytes) -> str:
         """Write an object whatever was there before, and return its etag."""
         path = self._root / checked(key)
-        with self._explained(), self._staged(data) as staged, self._locked():
+        with self._explained(), self._staged(data) as staged:
             self._place(staged, path)
         return _digest(data)
 
@@ -143,37 +168,48 @@ class DirectoryStore(ObjectStore):
         """Give a complete file that waits for its place; it is gone afterwards."""
         folder = self._root / _STAGING
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sweep(folder)
         handle, name = tempfile.mkstemp(dir=folder)
+        staged = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(handle)
-            yield Path(name)
+            _sweep(folder, staged.stat().st_mtime)
+            yield staged
         finally:
-            Path(name).unlink(missing_ok=True)
+            staged.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = os.open(self._root / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        from filelock import FileLock, Timeout  # a prediction takes no lock
+
+        if not self._root.is_dir():  # the lock would make it anew
+            raise FileNotFoundError(errno.ENOENT, "the directory vanished", self._root)
+        lock = FileLock(self._root / _LOCK, mode=0o600, fallback_to_soft=False)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            # Closing is not enough: a process forked meanwhile has the file open, too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
+            with lock.acquire(_LOCK_SECONDS, _POLL_SECONDS):
+                yield
+        except Timeout as error:
+            raise DirectoryLocked from error
 
     def _place(self, staged: Path, path: Path) -> None:
-        self._make(path.parent)
-        staged.replace(path)
-        _sync(path.parent)
+        """Move a file to its place; a folder that others pruned meanwhile is made again."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._make(path.parent)
+                staged.replace(path)
+                _sync(path.parent)
+            except FileNotFoundError:
+                if attempt == _ATTEMPTS - 1 or not staged.exists():
+                    raise
+            else:
+                return
 
     def _make(self, folder: Path) -> None:
         if folder != self._root and not folder.is_dir():
             self._make(folder.parent)
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
             _sync(folder.parent)
 
     def _prune(self, folder: Path) -> None:
@@ -210,11 +246,12 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what writers left behind when they crashed."""
+def _sweep(folder: Path, now: float) -> None:
+    """Remove what writers left behind when they crashed.
+
+    The time is the file system's own: this machine's clock may be wrong.
+    """
     for path in folder.iterdir():
-        try:
-            if path.stat().st_mtime < time.time() - _ABANDONED:
+        with suppress(OSError):  # another one was quicker, or it is none of our files
+            if path.stat().st_mtime < now - _ABANDONED:
                 path.unlink()
-        except FileNotFoundError:  # another one was quicker
-            pass

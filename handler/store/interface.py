@@ -110,7 +110,10 @@ class ObjectStore(Protocol):
         """
 
     def put(self, key: str, data: bytes) -> str:
-        """Write an object whatever was there before, and return its etag."""
+        """Write an object whatever was there before, and return its etag.
+
+        A key is either put or swapped, never both: a swap does not see a put at the same moment.
+        """
 
     def swap(self, key: str, data: bytes, expected: str | None) -> str:
         """Write an object only where nobody else wrote it in the meantime.

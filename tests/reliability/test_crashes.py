@@ -32,7 +32,7 @@ def later(monkeypatch):
     def later():
         clock = SimpleNamespace(time=lambda: time.time() + 3601)
         monkeypatch.setattr(manifest, "time", clock)
-        monkeypatch.setattr(directory, "time", clock)
+        monkeypatch.setattr(directory, "_ABANDONED", 0)
 
     return later
 

@@ -23,6 +23,7 @@ from handler.store import (
     BucketMissing,
     Conflict,
     CredentialsInvalid,
+    DirectoryLocked,
     S3Store,
     StoredObject,
     StoreError,
@@ -227,6 +228,7 @@ ERRORS = [
     for value in vars(handler.store).values()
     if isinstance(value, type) and issubclass(value, StoreError)
 ]
+WAITING_HELPS = {Conflict, DirectoryLocked, Unavailable, Unreachable}
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -235,7 +237,7 @@ def test_every_error_is_a_sentence(error):
     assert told.endswith(".")
     assert "{" not in told
     assert ("our-bucket" in told) == (error in {AccessDenied, BucketMissing})
-    assert error.status == (503 if error in {Conflict, Unavailable, Unreachable} else 500)
+    assert error.status == (503 if error in WAITING_HELPS else 500)
 
 
 def test_a_sentence_tells_nothing_of_keys_and_raw_messages(store, wire, operation):
