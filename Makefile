@@ -31,7 +31,7 @@ ifdef ARGS
 	$(run) pytest $(ARGS)
 else
 	$(run) pytest --ignore=tests/aws --numprocesses auto --dist worksteal --cov --cov-report=
-	$(run) coverage report --include='handler/*,mlcore/*' --fail-under=95
+	$(run) coverage report --include='handler/*,mlcore/*,moodlemlbackend/*' --fail-under=95
 endif
 
 test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed, for some minutes
@@ -68,4 +68,4 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 
 clean: ## Remove all that these commands made, .venv included
 	rm -rf .venv .bench .fuzz .package .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find handler infra mlcore tests -name __pycache__ -prune -exec rm -rf {} +
+	find handler infra mlcore moodlemlbackend tests -name __pycache__ -prune -exec rm -rf {} +

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from handler import answers, current, fields
+from handler import answers, current, fields, parsing
 from handler.logs import note
 from handler.models import verbs
 from handler.models.model_id import ModelId
@@ -79,7 +79,7 @@ def evaluation() -> Json:
     criteria = verbs.Criteria(
         min_score=fields.number("minscore", 0.7),
         max_deviation=fields.number("maxdeviation", 0.05),
-        n_iterations=fields.whole_number("niterations", 10, 1, fields.MAX_ITERATIONS),
+        n_iterations=fields.whole_number("niterations", 10, 1, parsing.MAX_ITERATIONS),
     )
     data = fields.upload("dataset")
     answer, runid = verbs.evaluate(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import traceback
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -16,14 +12,10 @@ from handler.errors import (
     MethodNotAllowed,
     NotFound,
     TooManyParts,
-    Unexpected,
+    explained,
 )
-from handler.logs import note
-from handler.store import StoreError
 from mlcore.dataset import printable
 from mlcore.errors import MlcoreError
-
-_log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
@@ -32,22 +24,10 @@ def init_app(app: Flask) -> None:
 
 
 def _answer(error: Exception) -> Response:
-    status, allowed = 400, None
-    if isinstance(error, AdminError | StoreError):
-        status = error.status
-    elif isinstance(error, HTTPException):
-        allowed = getattr(error, "valid_methods", None)
-        error = _of_werkzeug(error)
-        status = error.status
-    elif not isinstance(error, MlcoreError):
-        reference = secrets.token_hex(4)
-        note(reference=reference)
-        _log.error("reference %s\n%s", reference, _trace(error))
-        error = Unexpected(reference=reference)
-        status = error.status
-    if isinstance(error, StoreError):
-        _log.error("the store failed: %r", error.__cause__ or error)
-    answer = Response(str(error), status=status, mimetype="text/plain")
+    allowed = getattr(error, "valid_methods", None)
+    told = explained(_of_werkzeug(error) if isinstance(error, HTTPException) else error)
+    status = 400 if isinstance(told, MlcoreError) else told.status
+    answer = Response(str(told), status=status, mimetype="text/plain")
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Basic realm="Moodle machine learning backend"'
     if status == 429:
@@ -55,14 +35,6 @@ def _answer(error: Exception) -> Response:
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
-
-
-def _trace(error: BaseException) -> str:
-    """Return where an error came from and its kind; its message may quote what was sent to us."""
-    cause = error.__cause__ or error.__context__
-    lines = [_trace(cause), "which led to\n"] if cause else []
-    frames = traceback.format_tb(error.__traceback__)
-    return "".join([*lines, *frames, type(error).__qualname__, "\n"])
 
 
 def _of_werkzeug(error: HTTPException) -> AdminError:

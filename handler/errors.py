@@ -6,7 +6,16 @@ happened and what to do. All of them are listed in ``docs/errors.md``.
 
 from __future__ import annotations
 
+import logging
+import secrets
+import traceback
 from typing import ClassVar
+
+from handler.logs import note
+from handler.store import StoreError
+from mlcore.errors import MlcoreError
+
+_log = logging.getLogger(__name__)
 
 
 class AdminError(Exception):
@@ -207,3 +216,23 @@ class Unexpected(AdminError):
         "The server failed in a way nobody foresaw. What happened is in its log under the "
         "reference {reference}; the stored models are as they were."
     )
+
+
+def explained(error: Exception) -> AdminError | StoreError | MlcoreError:
+    """Return the error whose sentence the admin sees, and log what only the log is to tell."""
+    if isinstance(error, StoreError):
+        _log.error("the store failed: %r", error.__cause__ or error)
+    if isinstance(error, AdminError | StoreError | MlcoreError):
+        return error
+    reference = secrets.token_hex(4)
+    note(reference=reference)
+    _log.error("reference %s\n%s", reference, _trace(error))
+    return Unexpected(reference=reference)
+
+
+def _trace(error: BaseException) -> str:
+    """Return where an error came from and its kind; its message may quote what was sent to us."""
+    cause = error.__cause__ or error.__context__
+    lines = [_trace(cause), "which led to\n"] if cause else []
+    frames = traceback.format_tb(error.__traceback__)
+    return "".join([*lines, *frames, type(error).__qualname__, "\n"])

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import IO, Any
 
 from flask import Request, g, request
 from werkzeug.formparser import FormDataParser
 
-from handler import errors
+from handler import errors, parsing
 from handler.logs import note
 from handler.models.model_id import ModelId
 
 MAX_PARTS = 50
-MAX_ITERATIONS = 1_000
 
 
 class _StrictParser(FormDataParser):
@@ -68,21 +66,13 @@ def text(name: str, default: str | None = None) -> str:
 
 def number(name: str, default: float) -> float:
     """Return a field that is a finite number."""
-    try:
-        value = float(text(name, str(default)))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise errors.BadField(name=name, expected="a number")
-    return value
+    return parsing.number(name, text(name, str(default)))
 
 
 def whole_number(name: str, default: int | None, low: int, high: int) -> int:
     """Return a field that is a whole number in a range."""
     value = text(name, None if default is None else str(default))
-    if not (value.isascii() and value.isdigit() and len(value) < 19 and low <= int(value) <= high):
-        raise errors.BadField(name=name, expected=f"a whole number from {low} to {high}")
-    return int(value)
+    return parsing.whole_number(name, value, low, high)
 
 
 def upload(name: str) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from handler import version
 from handler.auth import users
 from handler.auth.users import Users
 from handler.errors import SettingsError
@@ -15,7 +16,7 @@ from handler.errors import SettingsError
 BUCKET = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"
 PREFIX = "MOODLE_MLBACKEND_PYTHON_S3_PREFIX"
 DIRECTORY = "MOODLE_MLBACKEND_PYTHON_DIR"
-VERSION = "MOODLE_MLBACKEND_PYTHON_VERSION"
+VERSION = version.VARIABLE
 MAX_BODY_MB = "MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB"
 
 VARIABLES = (users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION, MAX_BODY_MB)
@@ -60,15 +61,15 @@ class Settings:
         megabytes = environ.get(MAX_BODY_MB) or str(_MAX_BODY_MB)
         if not re.fullmatch(r"[1-9][0-9]{0,3}", megabytes):
             raise SettingsError(f"{MAX_BODY_MB} must be a whole number of megabytes, 1 to 9999.")
-        version = environ.get(VERSION, "")
-        if not re.fullmatch(r"(\d+\.\d+\.\d+)?", version):
+        answered = environ.get(VERSION, "")
+        if answered and not version.is_version(answered):
             raise SettingsError(f"{VERSION} must be three numbers with dots between, like 3.0.5.")
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
             bucket=environ.get(BUCKET, ""),
             prefix=environ.get(PREFIX, ""),
             directory=Path(environ.get(DIRECTORY) or _default_directory(environ)),
-            version=version,
+            version=answered,
             max_body_bytes=int(megabytes) << 20,
         )
 

@@ -1,11 +1,13 @@
-"""Which version this server is, and which of the existing backend it stands in for."""
+"""Which version this server is, and which of the existing backend it stands in for.
+
+It imports nothing: Moodle asks for the version all the time.
+"""
 
 from __future__ import annotations
 
-import re
+SOFTWARE = "0.1.0"  # the one place, from which the build takes it, too
 
-SOFTWARE = "0.1.0"  # as in pyproject.toml
-
+VARIABLE = "MOODLE_MLBACKEND_PYTHON_VERSION"
 FOR_MOODLE_3 = "2.6.6"
 FOR_MOODLE_4 = "3.0.5"  # and 5
 
@@ -15,4 +17,10 @@ def version_for(user_agent: str) -> str:
 
     Moodle 3.8 to 3.11 asks for 2.x, Moodle 4.0 to 5.x for 3.x.
     """
-    return FOR_MOODLE_3 if re.search(r"MoodleBot/3\.", user_agent) else FOR_MOODLE_4
+    return FOR_MOODLE_3 if "MoodleBot/3." in user_agent else FOR_MOODLE_4
+
+
+def is_version(text: str) -> bool:
+    """Say whether a text is three numbers with dots between."""
+    numbers = text.split(".")
+    return len(numbers) == 3 and all(part.isascii() and part.isdecimal() for part in numbers)

@@ -22,6 +22,7 @@ from handler.store import (
 )
 from mlcore.errors import MlcoreError, NotEnoughData
 from mlcore.evaluation import Evaluation, Measures
+from moodlemlbackend.errors import CommandError
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = (PROJECT / "docs" / "errors.md").read_text()
@@ -42,6 +43,8 @@ def status_of(kind):
     """What the one place that turns errors into answers makes of a class."""
     if issubclass(kind, NotEnoughData):
         return "Moodle 8"
+    if issubclass(kind, CommandError):
+        return "command"
     return str(kind.status if issubclass(kind, AdminError | StoreError) else 400)
 
 
@@ -171,7 +174,7 @@ def test_the_status_of_an_untrained_model_is_documented(moodle, course):
 
 def test_the_documented_status_is_the_one_that_is_answered(app):
     for kind in KINDS:
-        if not issubclass(kind, NotEnoughData):
+        if not issubclass(kind, NotEnoughData | CommandError):
             error = kind.__new__(kind)
             Exception.__init__(error, "What happened.")
             error.bucket = ""

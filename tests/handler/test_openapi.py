@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from handler import fields
+from handler import fields, parsing
 from handler.endpoints import MAX_RUNID
 from handler.models.model_id import _MAX_NAME
 from handler.settings import _MAX_BODY_MB
@@ -87,7 +87,7 @@ def test_the_limits_are_the_servers():
     assert DOCUMENT["components"]["parameters"]["RunId"]["schema"]["maximum"] == MAX_RUNID
     form = DOCUMENT["paths"]["/evaluation"]["post"]["requestBody"]["content"]
     iterations = form["multipart/form-data"]["schema"]["properties"]["niterations"]
-    assert iterations["maximum"] == fields.MAX_ITERATIONS
+    assert iterations["maximum"] == parsing.MAX_ITERATIONS
 
 
 def test_answers_are_as_it_says_whatever_is_asked(app):

@@ -12,9 +12,9 @@ import zipfile
 
 import pytest
 
-import handler.endpoints
-import handler.fields
 import handler.models.models
+import handler.parsing
+import mlcore
 from infra.lab.fuzz import hostile_datasets, hostile_models, targets
 from infra.lab.fuzz.meter import Meter
 
@@ -66,9 +66,9 @@ def garbler(chance):
 def test_genuine_inputs_and_others_made_from_them_are_no_findings(name, tmp_path, monkeypatch):
     """As the fuzzer does, but guided by chance alone."""
     for module, changed in (
-        (handler.fields, "MAX_ITERATIONS"),
+        (handler.parsing, "MAX_ITERATIONS"),
         (handler.models.models, "train"),
-        (handler.endpoints, "evaluate"),
+        (mlcore, "evaluate"),
     ):
         monkeypatch.setattr(module, changed, getattr(module, changed))  # so that it is undone
     target = targets.target(name, str(tmp_path / "models"))

@@ -15,9 +15,9 @@ from flask import Flask
 from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import run_wsgi_app
 
-import handler.endpoints
 import handler.models.models
-from handler import fields
+import mlcore
+from handler import parsing
 from handler.app import create_app
 from handler.settings import Settings
 from infra import ROOT
@@ -44,7 +44,7 @@ _HEADERS = (
 
 def make_app(directory: str) -> Flask:
     """Return an application whose models are kept in a directory, and that learns quickly."""
-    fields.MAX_ITERATIONS = 3  # an evaluation takes as long as it is asked to
+    parsing.MAX_ITERATIONS = 3  # an evaluation takes as long as it is asked to
     return create_app(
         Settings.from_environ(
             {
@@ -68,7 +68,7 @@ class Requests:
         self._app = app
         self._learning = 0.0
         # learning is no matter of reading a request, and takes its time
-        for module, name in ((handler.models.models, "train"), (handler.endpoints, "evaluate")):
+        for module, name in ((handler.models.models, "train"), (mlcore, "evaluate")):
             setattr(module, name, self._timed(getattr(module, name)))
 
     def _timed(self, learn: Callable[..., T]) -> Callable[..., T]:
