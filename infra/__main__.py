@@ -137,8 +137,8 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     people = commands.add_parser(
         "users",
         help="list, make and remove users, or change a password",
-        description="Change who may use the deployed server. It takes some seconds; the code is "
-        "not deployed again, and what Moodle asks meanwhile is answered.",
+        description="Change who may use the deployed server. Nothing is deployed again: a new user "
+        "or password works at once, an old one no longer than a minute.",
     )
     actions = people.add_subparsers(dest="action", required=True, metavar="action")
     actions.add_parser("list", parents=[region], help="list the users' names")

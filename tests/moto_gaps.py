@@ -1,33 +1,7 @@
 """What AWS does and moto does not (yet), and our commands rely on."""
 
-import hashlib
-import json
-
-from moto.awslambda.exceptions import PreconditionFailedException
-from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.s3.models import FakeBucket, s3_backends
-
-
-def know_revisions(monkeypatch):
-    """Give each state of a function a RevisionId, and refuse changes that expect another one."""
-    read, update = LambdaFunction.get_configuration, LambdaFunction.update_configuration
-
-    def revision(lambda_function):
-        state = json.dumps(read(lambda_function), sort_keys=True, default=str)
-        return hashlib.md5(state.encode()).hexdigest()
-
-    def get_configuration(lambda_function, *arguments, **options):
-        found = read(lambda_function, *arguments, **options)
-        return found | {"RevisionId": revision(lambda_function)}
-
-    def update_configuration(lambda_function, updates):
-        if updates.get("RevisionId", revision(lambda_function)) != revision(lambda_function):
-            raise PreconditionFailedException("The RevisionId provided does not match.")
-        return update(lambda_function, updates)
-
-    monkeypatch.setattr(LambdaFunction, "get_configuration", get_configuration)
-    monkeypatch.setattr(LambdaFunction, "update_configuration", update_configuration)
 
 
 def take_over_buckets(monkeypatch):

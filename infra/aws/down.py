@@ -61,8 +61,8 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
     if function.configuration(account):
         steps.append(
             Step(
-                f"Delete the function {names.function}, its users and its addresses (zappa "
-                "undeploy production)",
+                f"Delete the function {names.function} and its addresses (zappa undeploy "
+                "production)",
                 lambda: _undeploy(account, tools),
             )
         )
@@ -84,14 +84,14 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
         steps.append(
             Step(
                 f'Delete the stack "{names.stack}": the role, the log and the alarms; the models '
-                "stay",
+                "and the users stay",
                 lambda: stack.delete(account),
             )
         )
     if models_too and _exists(account, names.models):
         steps.append(
             Step(
-                f"Delete the bucket {names.models} and every model in it "
+                f"Delete the bucket {names.models} with the users and every model in it "
                 f"({status.stored(account)}), for good",
                 lambda: _delete_bucket(account, names.models),
             )
@@ -159,7 +159,7 @@ def _tell_what_remains(account: Account) -> None:
         return
     cost = kept.size / 1e9 * _USD_PER_GB
     print(
-        f"The bucket {account.names.models} remains with {kept}, which costs "
+        f"The bucket {account.names.models} remains with the users and {kept}, which costs "
         f"{'less than 0.01' if cost < 0.01 else f'about {cost:.2f}'} USD a month. "
         "'python -m infra up' takes it into use again; 'python -m infra down --models-too' "
         "deletes it."

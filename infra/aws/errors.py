@@ -129,24 +129,17 @@ class NotDeployed(CommandFailed):
     )
 
 
-class EnvironmentHidden(CommandFailed):
+class NothingThere(CommandFailed):
     sentence = (
-        "AWS does not show the function's environment: {reason} Its users cannot be changed "
-        "without that. The key with which it is encrypted must let you decrypt."
-    )
-
-
-class EnvironmentFull(CommandFailed):
-    sentence = (
-        "There is no room for another user: AWS Lambda takes 4 KB of environment, about thirty "
-        "users, and this would be {size} bytes. Remove a user first, or let sites share one."
+        "There is no bucket of the backend in the region {region} of this account. Run 'python -m "
+        "infra up' first, or choose the region in which you did with --region."
     )
 
 
 class Busy(CommandFailed):
     sentence = (
-        "Someone else keeps changing the function at this moment, or an update of it does not end. "
-        "Nothing was changed; try again in some minutes."
+        "Someone else keeps changing the users at this moment. Nothing was changed; try again in a "
+        "minute."
     )
 
 

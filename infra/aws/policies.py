@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from handler.auth.known_users import KEY as USERS
 from infra.aws.resources import PROJECT, Names, bucket_arn
 
 Policy = dict[str, Any]
@@ -26,7 +27,7 @@ def function_trust() -> Policy:
 
 
 def function_access(names: Names) -> Policy:
-    """What the function's role allows: its models, its log, and calling the function."""
+    """What the function's role allows: its models, users, log, and calling the function."""
     return _policy(
         # Models are read, written and removed, always below this one folder.
         {
@@ -35,9 +36,17 @@ def function_access(names: Names) -> Policy:
             "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             "Resource": bucket_arn(names.models, "models/*"),
         },
+        # Who may sign in. The function must not be able to make itself users, or bring back removed
+        # ones.
+        {
+            "Sid": "Users",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": bucket_arn(names.models, USERS),
+        },
         # To find a model's runs. Also, without it S3 answers "denied" instead of "no such key"
         # where a model does not exist yet; that answer disregards prefixes, so there is no
-        # condition on one. The bucket holds nothing but models.
+        # condition on one. The bucket holds nothing but models and users.
         {
             "Sid": "FindModels",
             "Effect": "Allow",

@@ -56,6 +56,7 @@ def overview(account: Account) -> Iterator[str]:
     yield _line("Account", f"{account.names.account}, region {account.names.region}")
     yield _line("Stack", stack.status(account) or "none")
     found = function.configuration(account)
+    kept = stored(account)
     if found is None:
         yield _line("Function", "none")
     else:
@@ -67,8 +68,9 @@ def overview(account: Account) -> Iterator[str]:
         )
         for address in function.addresses(account):
             yield _line("Address", f"{address} ({address.name})")
-        yield _line("Users", ", ".join(users.names(account)) or "none: every request is refused")
-    kept = stored(account)
+    if found or kept:
+        names = users.names(account) if kept else []
+        yield _line("Users", ", ".join(names) or "none: every request is refused")
     yield _line("Models", f"{kept}, in the bucket {account.names.models}" if kept else "none")
 
 

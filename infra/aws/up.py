@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from handler.auth.users import VARIABLE
 from infra import moodle_settings
-from infra.aws import function, smoke, stack, users, zappa_settings
+from infra.aws import errors, function, smoke, stack, users, zappa_settings
 from infra.aws.account import Account
 from infra.aws.steps import Step, announce, do
 from infra.aws.template import BUDGET_USD, LOG_DAYS
@@ -39,8 +38,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
     """Return the steps that lead from what there is now to a working server."""
     names = account.names
     new = stack.is_new(stack.status(account))
-    found = function.configuration(account)
-    has_users = bool(found and users.names(account))
+    has_users = _has_users(account)
     passwords: dict[str, str] = {}
     alarms = (
         f", and alarms on errors and on more than {BUDGET_USD} USD a month to {email}"
@@ -60,9 +58,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             lambda: _fill_settings(account),
         ),
         Step(
-            f"Give the function {names.function} today's code (zappa update production)"
-            if found
-            else f"Make the function {names.function} and its addresses (zappa deploy production)",
+            _deployment(account),
             lambda: _deploy(account, tools),
         ),
         Step(
@@ -91,26 +87,42 @@ def _fill_settings(account: Account) -> None:
 
 
 def _deploy(account: Account, tools: Tools) -> None:
-    """Deploy or update; where a deployment broke off half-way, which Zappa cannot mend, begin anew.
+    """Deploy or update; what is missing or broken is made anew, and nothing else.
 
-    That is so when there is a function without a sound stack of Zappa's, or the other way round.
+    Zappa cannot mend a stack of its own that is not sound, but makes one where there is none.
     """
-    api = stack.settled(account, account.names.api_stack)
-    found = function.configuration(account)
-    if found and api in stack.USABLE:
-        tools.update()
-        return
-    kept = None
-    if found:
-        print("  an earlier deployment broke off: removing what it left, then deploying anew")
-        kept = function.environment(account).get(VARIABLE)
-        tools.undeploy()
-    elif api is not None and api not in stack.USABLE:
+    state = stack.settled(account, account.names.api_stack)
+    if state is not None and not _is_sound(account, state):
+        print("  removing what is left of the API Gateway", flush=True)
         stack.delete(account, account.names.api_stack)
-    tools.deploy()
-    if kept is not None:
-        entries = kept
-        function.change_environment(account, lambda environment: {VARIABLE: entries} | environment)
+    if function.configuration(account):
+        tools.update()
+    else:
+        tools.deploy()
+
+
+def _deployment(account: Account) -> str:
+    """Say what `_deploy` is going to do."""
+    name = account.names.function
+    state = stack.status(account, account.names.api_stack)
+    sound = _is_sound(account, state)
+    if not function.configuration(account):
+        kept = ", behind the address of API Gateway that is there" if sound else ""
+        return f"Make the function {name} and its addresses{kept} (zappa deploy production)"
+    anew = "" if sound else ", and make its API Gateway anew, under another address"
+    return f"Give the function {name} today's code{anew} (zappa update production)"
+
+
+def _is_sound(account: Account, state: str | None) -> bool:
+    """Say whether Zappa's stack, which is in this state, and its API are there."""
+    return state in stack.USABLE and function.api_gateway(account) is not None
+
+
+def _has_users(account: Account) -> bool:
+    try:
+        return bool(users.names(account))
+    except errors.NothingThere:
+        return False
 
 
 def _make_first_user(account: Account, passwords: dict[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""The deployed server's users. They live in the function's environment, as hashes, nowhere else."""
+"""The deployed server's users: salted hashes in the bucket's ``config/users``, which it reads.
+
+No change of them touches the function, and they stay when it goes.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,30 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from handler.auth import users
-from infra.aws import errors, function
+from botocore.exceptions import ClientError
+
+from handler.auth.known_users import KEY
+from handler.auth.users import make_entry
+from infra.aws import errors
 from infra.aws.account import Account
-from infra.aws.function import Environment
 
 FIRST = "moodle"
 _TEMPORARY = "smoke-test-"
+_ATTEMPTS = 6
+_CHANGED_MEANWHILE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 
 Entries = dict[str, str]
 
 
 def names(account: Account) -> list[str]:
-    """Return the users' names."""
-    return list(_entries(function.environment(account)))
+    """Return the users' names.
+
+    Raises
+    ------
+    errors.NothingThere
+        When there is no bucket.
+    """
+    return list(_read(account)[0])
 
 
 def add(account: Account, name: str) -> str:
@@ -43,7 +56,7 @@ def add(account: Account, name: str) -> str:
 
 
 def change_password(account: Account, name: str) -> str:
-    """Give a user a new password, and return it; the old one ends at once."""
+    """Give a user a new password, and return it; the old one ends within a minute."""
     entry, password = _new(name)
 
     def change(entries: Entries) -> None:
@@ -103,7 +116,7 @@ def temporary(account: Account) -> Iterator[tuple[str, str]]:
 
 def _new(name: str) -> tuple[str, str]:
     try:
-        return users.make_entry(name)
+        return make_entry(name)
     except ValueError as error:
         raise errors.BadUserName(reason=error) from error
 
@@ -114,15 +127,43 @@ def _require(entries: Entries, name: str) -> None:
 
 
 def _change(account: Account, change: Callable[[Entries], None]) -> None:
-    def changed(environment: Environment) -> Environment:
-        entries = _entries(environment)
+    """Change the entries; once more from the start when somebody else was faster."""
+    for _ in range(_ATTEMPTS):
+        entries, etag = _read(account)
+        before = dict(entries)
         change(entries)
-        return environment | {users.VARIABLE: ",".join(entries.values())}
+        if entries == before or _is_written(account, entries, etag):
+            return
+    raise errors.Busy
 
-    function.change_environment(account, changed)
+
+def _read(account: Account) -> tuple[Entries, str | None]:
+    """Return each user's whole entry by its name, as it is, and the object's etag."""
+    try:
+        found = account.client("s3").get_object(Bucket=account.names.models, Key=KEY)
+    except ClientError as error:
+        match error.response["Error"]["Code"]:
+            case "NoSuchKey":
+                return {}, None
+            case "NoSuchBucket":
+                raise errors.NothingThere(region=account.names.region) from error
+        raise
+    entries = map(str.strip, found["Body"].read().decode().split(","))
+    return {entry.partition(":")[0]: entry for entry in entries if entry}, found["ETag"]
 
 
-def _entries(environment: Environment) -> Entries:
-    """Return each user's whole entry by its name, as it is."""
-    entries = filter(None, environment.get(users.VARIABLE, "").split(","))
-    return {entry.partition(":")[0].strip(): entry.strip() for entry in entries}
+def _is_written(account: Account, entries: Entries, etag: str | None) -> bool:
+    """Write the entries, unless they are not any more those that were read."""
+    condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    try:
+        account.client("s3").put_object(
+            Bucket=account.names.models,
+            Key=KEY,
+            Body=",\n".join(entries.values()).encode(),
+            **condition,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _CHANGED_MEANWHILE:
+            return False
+        raise
+    return True

@@ -31,6 +31,7 @@ def prepare(cli: Any) -> None:
         sys.path.insert(0, str(ROOT))
     if cli.command not in _PACKING:
         return
+    _make_what_is_missing(cli.zappa)
     from infra.package import PackageError, build
 
     if cli.command != "package":
@@ -92,6 +93,17 @@ def finish(cli: Any) -> None:
             print(f"{address} answers: version {smoke.version(address)}.", flush=True)
     except errors.SmokeFailed as error:
         sys.exit(str(error))
+
+
+def _make_what_is_missing(zappa: Any) -> None:
+    """Let an update make API Gateway's stack where it is gone, as a deployment does.
+
+    Without this, only undeploying helps, which takes the function's other addresses away.
+    """
+    update_stack = zappa.update_stack
+    zappa.update_stack = lambda *given, **named: update_stack(
+        *given, **named | {"update_only": False}
+    )
 
 
 def _check_settings(cli: Any) -> None:

@@ -77,7 +77,6 @@ def environment():
     }
     app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
     with pytest.MonkeyPatch.context() as patch:
-        moto_gaps.know_revisions(patch)
         moto_gaps.take_over_buckets(patch)
         moto_gaps.allow_change_sets_without_changes(patch)
         with serve_forever(with_function_url_configs(app)) as url:

@@ -9,6 +9,7 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
+from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
 from infra.aws import function_url, policies, zappa_settings
 from infra.lab.course import Course
@@ -40,6 +41,13 @@ def variables(client):
         return found["Environment"]["Variables"]
 
     return variables
+
+
+@pytest.fixture
+def stored_users(client, names):
+    """Returns what is stored of the users."""
+    s3 = client("s3")
+    return lambda: s3.get_object(Bucket=names.models, Key=KEY)["Body"].read().decode()
 
 
 def password_in(printed):
@@ -117,10 +125,11 @@ def test_api_gateway_may_do_with_the_role_what_zappa_tells_it_to(api, client, na
         assert allows(policies.function_access(names), "lambda:InvokeFunction", called)
 
 
-def test_the_settings_hold_names_and_no_secrets(deployed, names, variables):
+def test_the_settings_hold_names_and_no_secrets(deployed, names, variables, stored_users):
     written = zappa_settings.FILE.read_text()
     assert names.models in written
-    entry = variables()[VARIABLE]
+    assert VARIABLE not in variables()
+    entry = stored_users()
     assert re.fullmatch(r"moodle:sha256:[0-9a-f]{32}:[0-9a-f]{64}", entry)
     for secret in (entry, password_in(deployed)):
         assert secret not in written
@@ -142,20 +151,21 @@ def test_status(deployed, infra, zappa, client):
 
 
 def test_a_new_user_can_do_its_work_at_once_and_the_code_is_the_same(
-    deployed, infra, doors, client, variables
+    deployed, infra, doors, client, stored_users
 ):
-    def code():
-        return client("lambda").get_function_configuration(FunctionName=NAME)["CodeSha256"]
+    def state():
+        found = client("lambda").get_function_configuration(FunctionName=NAME)
+        return found["CodeSha256"], found["LastModified"], found["Environment"]
 
-    before, users = code(), variables()[VARIABLE]
+    before, users = state(), stored_users()
     password = password_in(infra("users", "add", "second"))
     course = Course(noise=0.2)
     for door in doors.values():
         moodle = door.moodle.but(user="second", password=password, uniqueid="of-second")
         moodle.train(course.labelled(60))
         assert moodle.prediction(course.unlabelled(5)).json["status"] == 0
-    assert variables()[VARIABLE].startswith(f"{users},second:")
-    assert code() == before
+    assert stored_users().startswith(f"{users},\nsecond:")
+    assert state() == before
 
 
 def test_up_again_updates_and_keeps_users_and_models(deployed, infra, client, variables, public):

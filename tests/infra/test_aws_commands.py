@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from handler.auth.known_users import KEY
 from handler.moodle_settings import Address
+from handler.settings import BUCKET
 from infra import __main__ as command
 from infra.aws import down, policies, smoke, template, tools, up, users
 from infra.aws.resources import Names
@@ -41,7 +43,7 @@ def test_users_are_listed_made_and_removed(type_, deployed):
 def test_a_failure_is_a_sentence_and_a_status(type_):
     status, out, err = type_("users", "list", "--region", "eu-central-1")
     assert (status, out) == (1, "")
-    assert err.startswith("There is no function in the region eu-central-1")
+    assert err.startswith("There is no bucket of the backend in the region eu-central-1")
 
 
 def test_a_missing_region_is_a_sentence(type_, monkeypatch):
@@ -71,20 +73,20 @@ def test_up_and_down_get_their_options(type_, monkeypatch):
 
 
 def test_smoke_tests_each_address_and_leaves_nothing(type_, deployed, deployed_server, names):
-    s3 = deployed.client("s3")
-    s3.create_bucket(
-        Bucket=names.models, CreateBucketConfiguration={"LocationConstraint": names.region}
-    )
     status, out, _ = type_("smoke", "--region", names.region)
     assert status == 0
     assert out.count("/version says 3.0.5") == 2
     assert "The server works at each of its addresses." in out
     assert users.names(deployed) == []
-    assert not s3.list_objects_v2(Bucket=names.models).get("Contents")
+    left = deployed.client("s3").list_objects_v2(Bucket=names.models)["Contents"]
+    assert [item["Key"] for item in left] == [KEY]
 
 
 def test_smoke_tells_what_does_not_work(type_, deployed, deployed_server, names):
-    status, _, err = type_("smoke", "--region", names.region)  # there is no bucket
+    deployed.client("lambda").update_function_configuration(
+        FunctionName=names.function, Environment={"Variables": {BUCKET: "gone"}}
+    )
+    status, _, err = type_("smoke", "--region", names.region)
     assert status == 1
     assert "does not work yet" in err
     assert "Amazon S3 has no bucket" in err

@@ -77,6 +77,10 @@ def needed(service, operation, sent):
             name = sent.get("StackName", NAMES.stack)
             arn = name if ":" in name else NAMES.arn("cloudformation", f"stack/{name}/1")
             return [(f"cloudformation:{operation}", arn)]
+        case "apigateway":
+            assert operation == "GetRestApi"
+            api = f"arn:aws:apigateway:{NAMES.region}::/restapis/{sent['restApiId']}"
+            return [("apigateway:GET", api)]
     raise AssertionError(f"{service} is not used by these commands")
 
 

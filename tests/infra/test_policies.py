@@ -7,8 +7,9 @@ import json
 import pytest
 
 from handler.app import create_app
+from handler.auth.known_users import KEY
 from handler.settings import Settings
-from handler.store import s3
+from handler.store import S3Store, s3
 from infra.aws import policies
 from infra.aws.resources import Names, bucket_arn
 from infra.lab.course import Course
@@ -16,7 +17,6 @@ from tests.handler.conftest import moodle_of
 from tests.infra.iam import actions, allows, as_list
 
 NAMES = Names("123456789012", "eu-central-1")
-USER = {"MOODLE_MLBACKEND_PYTHON_USERS": "default:sshhhh"}
 
 
 def needed(operation, parameters):
@@ -33,8 +33,10 @@ def needed(operation, parameters):
 
 @pytest.fixture
 def moodle(bucket):
+    """A server whose users are in the bucket, as on Lambda."""
+    S3Store(bucket).put(KEY, b"default:sshhhh")
     settings = Settings.from_environ(
-        {"MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": bucket, "HOME": "/", **USER}
+        {"MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME": bucket, "HOME": "/"}
     )
     return moodle_of(create_app(settings))
 
@@ -85,6 +87,14 @@ def test_the_round_trip_makes_every_call_that_the_code_knows(round_trip):
     [
         ("s3:GetObject", "arn:aws:s3:::moodle-mlbackend-123456789012-eu-central-1/other"),
         ("s3:GetObject", "arn:aws:s3:::moodle-mlbackend-123456789012-eu-central-1-zappa/models/a"),
+        (
+            "s3:PutObject",
+            "arn:aws:s3:::moodle-mlbackend-123456789012-eu-central-1/config/users",
+        ),
+        (
+            "s3:DeleteObject",
+            "arn:aws:s3:::moodle-mlbackend-123456789012-eu-central-1/config/users",
+        ),
         ("s3:ListBucket", "arn:aws:s3:::another"),
         (
             "s3:DeleteObjectVersion",

@@ -33,9 +33,6 @@ def test_nothing_is_there(account, capsys):
 def test_what_is_there(deployed, names, capsys):
     users.add(deployed, "my-moodle")
     s3 = deployed.client("s3")
-    s3.create_bucket(
-        Bucket=names.models, CreateBucketConfiguration={"LocationConstraint": names.region}
-    )
     for key in ("models/u/a/d/model.json", "models/u/a/d/runs/1/classifier.npz"):
         s3.put_object(Bucket=names.models, Key=key, Body=bytes(1_000_000))
     status.run(deployed)

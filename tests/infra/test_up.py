@@ -6,6 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
 from infra.aws import down, errors, function, smoke, stack, status, up, users
 
@@ -35,6 +36,15 @@ def bring_up(account, tools, monkeypatch):
     return bring_up
 
 
+def variables(account):
+    return function.configuration(account)["Environment"]["Variables"]
+
+
+def stored_users(account):
+    found = account.client("s3").get_object(Bucket=account.names.models, Key=KEY)
+    return found["Body"].read().decode()
+
+
 def password_in(printed):
     return re.search(r"Password +(\S+)", printed)[1]
 
@@ -44,9 +54,9 @@ def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names
     printed = capsys.readouterr().out
     assert zappa.commands == ["make package", "zappa deploy production"]
     assert stack.status(account) == "CREATE_COMPLETE"
-    variables = function.environment(account)
-    assert variables["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
-    assert re.fullmatch(r"moodle:sha256:[0-9a-f]{32}:[0-9a-f]{64}", variables[VARIABLE])
+    assert variables(account)["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
+    assert VARIABLE not in variables(account)
+    assert re.fullmatch(r"moodle:sha256:[0-9a-f]{32}:[0-9a-f]{64}", stored_users(account))
     assert printed.count("/version says 3.0.5") == 2
     assert printed.count("prediction: ") == 2
     assert status.stored(account).models == 0, "the test's models are removed"
@@ -62,7 +72,7 @@ def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names
 def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, settings_file, capsys):
     really_bring_up()
     printed = capsys.readouterr().out
-    hashed = function.environment(account)[VARIABLE]
+    hashed = stored_users(account)
     for text in (settings_file.read_text(), printed):
         assert "sha256" not in text
         assert hashed not in text
@@ -71,14 +81,14 @@ def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, set
 
 def test_again_it_updates_and_keeps_users_and_models(bring_up, account, zappa, names, capsys):
     bring_up()
-    before = function.environment(account)
+    before = variables(account), stored_users(account)
     boto3.client("s3").put_object(Bucket=names.models, Key="models/u/m/d/model.json", Body=b"{}")
     zappa.commands.clear()
     capsys.readouterr()
     assert bring_up() == 0
     assert "zappa update production" in zappa.commands
     assert "zappa deploy production" not in zappa.commands
-    assert function.environment(account) == before
+    assert (variables(account), stored_users(account)) == before
     assert status.stored(account).models == 1
     printed = capsys.readouterr().out
     assert "shown this once" not in printed
@@ -91,7 +101,7 @@ def test_again_it_updates_and_keeps_users_and_models(bring_up, account, zappa, n
     [
         ("package", "it", "zappa deploy production"),
         ("deploy", "function", "zappa deploy production"),
-        ("deploy", "api", "zappa undeploy production --yes"),
+        ("deploy", "api", "zappa update production"),
     ],
 )
 def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
@@ -129,13 +139,54 @@ def test_a_failed_smoke_test_is_told_and_the_user_stays(
     assert "Password" in capsys.readouterr().out
 
 
-def test_users_survive_that_a_broken_deployment_is_made_anew(bring_up, account, names):
+def addresses(account):
+    return {address.name: address.host for address in function.addresses(account)}
+
+
+def delete_the_stack(account):
+    account.client("cloudformation").delete_stack(StackName=account.names.api_stack)
+
+
+def delete_the_api(account):
+    api = function.api_gateway(account).host.partition(".")[0]
+    account.client("apigateway").delete_rest_api(restApiId=api)
+
+
+@pytest.mark.parametrize("break_it", [delete_the_stack, delete_the_api])
+def test_a_broken_api_is_made_anew_and_costs_neither_function_nor_users(
+    bring_up, account, zappa, break_it, capsys
+):
     bring_up()
     users.add(account, "second")
-    before = function.environment(account)[VARIABLE]
-    account.client("cloudformation").delete_stack(StackName=names.api_stack)
+    before, kept = addresses(account), (variables(account), stored_users(account))
+    break_it(account)
+    assert addresses(account) == {"function URL": before["function URL"]}
+    zappa.commands.clear()
+    capsys.readouterr()
+    bring_up(dry_run=True)
+    assert "make its API Gateway anew, under another address (zappa update production)" in (
+        capsys.readouterr().out
+    )
     bring_up()
-    assert function.environment(account)[VARIABLE] == before
+    assert zappa.commands == ["make package", "zappa update production"]
+    assert (variables(account), stored_users(account)) == kept
+    assert addresses(account)["function URL"] == before["function URL"]
+    assert addresses(account)["API Gateway"] != before["API Gateway"]
+
+
+def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users(
+    bring_up, account, zappa, names, capsys
+):
+    bring_up()
+    before, kept = addresses(account), stored_users(account)
+    account.client("lambda").delete_function(FunctionName=names.function)
+    zappa.commands.clear()
+    capsys.readouterr()
+    bring_up()
+    assert "behind the address of API Gateway that is there" in capsys.readouterr().out
+    assert zappa.commands == ["make package", "zappa deploy production"]
+    assert stored_users(account) == kept
+    assert addresses(account)["API Gateway"] == before["API Gateway"]
 
 
 def test_an_interrupted_run_says_what_there_is(bring_up, zappa, capsys):
@@ -246,7 +297,10 @@ def test_down_removes_all_but_the_models(
     assert stack.status(account) is None
     assert function.configuration(account) is None
     assert buckets() == [names.models]
-    assert "remains with 1 model, 0.0 MB, which costs less than 0.01 USD" in capsys.readouterr().out
+    assert (
+        "remains with the users and 1 model, 0.0 MB, which costs less than 0.01 USD"
+        in capsys.readouterr().out
+    )
     assert names.account not in settings_file.read_text()
 
 
@@ -282,13 +336,13 @@ def test_down_dry_says_what_would_be_done(with_models, take_down, calls, capsys)
 DOWN_DRY_RUN = """\
 AWS account 123456789012, region eu-central-1.
 Nothing is changed now. Without --dry-run this would be done:
-1. Delete the function moodle-mlbackend-production, its users and its addresses (zappa undeploy \
-production)
+1. Delete the function moodle-mlbackend-production and its addresses (zappa undeploy production)
 2. Empty the bucket moodle-mlbackend-123456789012-eu-central-1-zappa, through which code was \
 uploaded
-3. Delete the stack "moodle-mlbackend": the role, the log and the alarms; the models stay
-4. Delete the bucket moodle-mlbackend-123456789012-eu-central-1 and every model in it (1 model, \
-0.0 MB), for good
+3. Delete the stack "moodle-mlbackend": the role, the log and the alarms; the models and the \
+users stay
+4. Delete the bucket moodle-mlbackend-123456789012-eu-central-1 with the users and every model in \
+it (1 model, 0.0 MB), for good
 """
 
 

@@ -1,40 +1,65 @@
-"""Users of the deployed server: changed in the function's environment, and nothing else."""
+"""Users of the deployed server: changed in the bucket, and nowhere else."""
 
 import pytest
 
-from handler.auth.users import VARIABLE, Users
-from infra.aws import errors, function, users
+from handler.auth.known_users import KEY, KnownUsers
+from handler.auth.users import Users
+from handler.store import S3Store
+from infra.aws import errors, users
 
 
-def test_a_user_that_was_made_can_sign_in(deployed):
+@pytest.fixture
+def known(deployed, names):
+    """Who may sign in at the server."""
+    return KnownUsers(Users.parse(""), S3Store(names.models))
+
+
+@pytest.fixture
+def content(deployed, names):
+    """Returns what is stored."""
+    s3 = deployed.client("s3")
+    return lambda: s3.get_object(Bucket=names.models, Key=KEY)["Body"].read().decode()
+
+
+def test_a_user_that_was_made_can_sign_in_and_only_a_hash_is_kept(deployed, known, content):
     password = users.add(deployed, "my-moodle")
-    environment = function.environment(deployed)
-    assert Users.parse(environment[VARIABLE]).check("my-moodle", password)
-    assert password not in environment[VARIABLE]
+    assert known.check("my-moodle", password)
+    assert password not in content()
 
 
-def test_a_change_leaves_all_other_variables_and_users(deployed):
-    before = function.environment(deployed)
+def test_hundreds_of_users_fit(deployed, known, names):
     first = users.add(deployed, "first")
+    s3 = deployed.client("s3")
+    others = ",\n".join(f"site{i}:sha256:{i:032}:{i:064}" for i in range(500))
+    stored = s3.get_object(Bucket=names.models, Key=KEY)["Body"].read().decode()
+    s3.put_object(Bucket=names.models, Key=KEY, Body=f"{stored},\n{others}".encode())
+    last = users.add(deployed, "last")
+    assert len(users.names(deployed)) == 502
+    assert known.check("first", first)
+    assert known.check("last", last)
+
+
+def test_a_change_leaves_all_others_as_they_are(deployed, content):
+    users.add(deployed, "first")
+    before = content()
     users.add(deployed, "second")
     users.remove(deployed, "second")
-    after = function.environment(deployed)
-    assert Users.parse(after.pop(VARIABLE)).check("first", first)
-    assert after == before
+    assert content() == before
 
 
-def test_a_new_password_ends_the_old_one(deployed):
+def test_a_new_password_ends_the_old_one(deployed, known):
     old = users.add(deployed, "moodle")
     new = users.change_password(deployed, "moodle")
-    known = Users.parse(function.environment(deployed)[VARIABLE])
     assert known.check("moodle", new)
     assert not known.check("moodle", old)
 
 
-def test_entries_of_other_forms_stay_as_they_are(deployed):
-    function.change_environment(deployed, lambda it: it | {VARIABLE: "a:plain, b:sha256:x:00"})
+def test_entries_of_other_forms_stay_as_they_are(deployed, names, content):
+    deployed.client("s3").put_object(
+        Bucket=names.models, Key=KEY, Body=b"a:plain, b:sha256:x:00\n,\n"
+    )
     users.add(deployed, "c")
-    assert function.environment(deployed)[VARIABLE].startswith("a:plain,b:sha256:x:00,c:sha256:")
+    assert content().startswith("a:plain,\nb:sha256:x:00,\nc:sha256:")
 
 
 def test_removing_tells_who_remains(deployed):
@@ -52,13 +77,13 @@ def test_an_unknown_user_is_told_with_those_that_there_are(deployed, change):
         change(deployed, "b")
 
 
-def test_a_user_is_not_made_twice(deployed):
+def test_a_user_is_not_made_twice(deployed, content):
     users.add(deployed, "a")
-    before = function.environment(deployed)
+    before = content()
     for name in ("a", "A"):
         with pytest.raises(errors.UserExists, match="users password a"):
             users.add(deployed, name)
-    assert function.environment(deployed) == before
+    assert content() == before
 
 
 def test_a_name_that_moodle_would_refuse_is_refused(deployed):
@@ -66,18 +91,12 @@ def test_a_name_that_moodle_would_refuse_is_refused(deployed):
         users.add(deployed, "a b")
 
 
-def test_there_is_room_for_some_thirty_users(deployed):
-    entry = users.add(deployed, "moodle00") and function.environment(deployed)[VARIABLE]
-    thirty = ",".join(entry.replace("moodle00", f"moodle{number:02}") for number in range(30))
-    function.change_environment(deployed, lambda variables: variables | {VARIABLE: thirty})
-    with pytest.raises(errors.EnvironmentFull, match="about thirty"):
-        function.change_environment(deployed, lambda it: it | {VARIABLE: f"{thirty},{thirty}"})
-    assert len(users.names(deployed)) == 30
-
-
-def test_nothing_is_lost_when_two_change_users_at_once(deployed, monkeypatch):
+@pytest.mark.parametrize("there_before", [[], ["earlier"]])
+def test_nothing_is_lost_when_two_change_users_at_once(deployed, monkeypatch, there_before):
     """The other one is faster, between our reading and our writing."""
-    read = function.configuration
+    for name in there_before:
+        users.add(deployed, name)
+    read = users._read
     others = iter(["other", None])
 
     def read_and_be_overtaken(account):
@@ -87,35 +106,29 @@ def test_nothing_is_lost_when_two_change_users_at_once(deployed, monkeypatch):
             users.add(account, name)
         return found
 
-    monkeypatch.setattr(function, "configuration", read_and_be_overtaken)
+    monkeypatch.setattr(users, "_read", read_and_be_overtaken)
     users.add(deployed, "ours")
-    assert users.names(deployed) == ["other", "ours"]
+    assert users.names(deployed) == [*there_before, "other", "ours"]
 
 
-def test_who_is_always_too_late_is_told_so(deployed, monkeypatch, calls):
-    read = function.configuration
-    monkeypatch.setattr(function, "configuration", lambda it: read(it) | {"RevisionId": "old"})
+def test_who_is_always_too_late_is_told_so(deployed, monkeypatch):
+    read = users._read
+    monkeypatch.setattr(users, "_read", lambda account: ({}, '"old"'))
     with pytest.raises(errors.Busy):
         users.add(deployed, "ours")
+    monkeypatch.setattr(users, "_read", read)
     assert users.names(deployed) == []
 
 
-def test_what_aws_does_not_show_is_not_erased(deployed, monkeypatch):
-    hidden = {"RevisionId": "1", "Environment": {"Error": {"Message": "KMS said no."}}}
-    monkeypatch.setattr(function, "configuration", lambda account: hidden)
-    with pytest.raises(errors.EnvironmentHidden, match=r"KMS said no\."):
-        users.add(deployed, "ours")
+def test_without_a_bucket_it_says_what_to_do(account):
+    for ask in (users.names, lambda account: users.add(account, "a")):
+        with pytest.raises(errors.NothingThere, match="infra up"):
+            ask(account)
 
 
-def test_without_a_function_it_says_what_to_do(account):
-    with pytest.raises(errors.NotDeployed, match="infra up"):
-        users.add(account, "a")
-
-
-def test_a_temporary_user_is_there_only_meanwhile(deployed):
+def test_a_temporary_user_is_there_only_meanwhile(deployed, known):
     users.add(deployed, "moodle")
     with users.temporary(deployed) as (name, password):
-        known = Users.parse(function.environment(deployed)[VARIABLE])
         assert known.check(name, password)
     assert users.names(deployed) == ["moodle"]
 
@@ -127,12 +140,9 @@ def test_a_temporary_user_that_was_left_behind_is_removed(deployed):
     assert users.names(deployed) == []
 
 
-def test_a_change_does_not_touch_the_code(deployed, calls):
+def test_a_change_touches_nothing_but_that_object(deployed, names, calls):
     users.add(deployed, "a")
-    assert {operation for _, operation, _ in calls} == {
-        "GetFunctionConfiguration",
-        "UpdateFunctionConfiguration",
-        "GetFunction",  # while waiting for the change to arrive
-    }
-    (update,) = [sent for _, operation, sent in calls if operation.startswith("Update")]
-    assert update.keys() == {"FunctionName", "Environment", "RevisionId"}
+    assert [(operation, sent["Bucket"], sent["Key"]) for _, operation, sent in calls] == [
+        ("GetObject", names.models, KEY),
+        ("PutObject", names.models, KEY),
+    ]
