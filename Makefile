@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package test test-aws screenshots lint format load bench bench-quality fuzz lock clean
+.PHONY: help setup demo serve serve-lambda package plugin test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -26,16 +26,24 @@ serve-lambda: setup ## Serve the package for AWS Lambda behind AWS's limits (ARG
 package: setup ## Build the package for AWS Lambda, check it and say how large it is (ARCH=arm64)
 	@$(run) infra.package $(if $(ARCH),--architecture $(ARCH))
 
+plugin: setup ## Build the zip of the Moodle plugin
+	@$(run) infra.plugin
+
 test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k word")
 ifdef ARGS
 	$(run) pytest $(ARGS)
 else
-	$(run) pytest --ignore=tests/aws --numprocesses auto --dist worksteal --cov --cov-report=
+	$(run) pytest --ignore=tests/aws --ignore=tests/plugin --numprocesses auto --dist worksteal --cov --cov-report=
 	$(run) coverage report --include='handler/*,mlcore/*,moodlemlbackend/*' --fail-under=95
 endif
 
 test-aws: setup ## Go the whole way on a made-up AWS, and test what was deployed, for some minutes
 	$(run) pytest tests/aws $(ARGS)
+
+test-plugin: setup ## Check the Moodle plugin's PHP, and let it work with a real server (needs php, phpunit, phpcs)
+	find moodle-plugin tests/plugin -name '*.php' -print0 | xargs -0 -n 1 -P 4 php -l >/dev/null
+	phpcs --standard=tests/plugin/phpcs.xml -s moodle-plugin
+	$(run) pytest tests/plugin $(ARGS)
 
 screenshots: setup ## Take pictures of the pages, in light, dark and print, into .screenshots
 	$(run) pytest tests/browser --screenshots .screenshots $(ARGS)
@@ -67,5 +75,5 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .bench .fuzz .package .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .fuzz .package dist .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore moodlemlbackend tests -name __pycache__ -prune -exec rm -rf {} +

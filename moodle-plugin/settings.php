@@ -1,0 +1,38 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+/**
+ * The settings.
+ *
+ * @package   mlbackend_serverless
+ * @copyright 2026 The moodle-mlbackend-lambda authors
+ * @license   https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+defined('MOODLE_INTERNAL') || die();
+
+if ($ADMIN->fulltree) {
+    $settings->add(new \mlbackend_serverless\admin_setting_line(
+        'mlbackend_serverless/connection',
+        get_string('line', 'mlbackend_serverless'),
+        get_string('line:about', 'mlbackend_serverless')
+    ));
+    $settings->add(new admin_setting_description(
+        'mlbackend_serverless/state',
+        get_string('state', 'mlbackend_serverless'),
+        \mlbackend_serverless\state::html()
+    ));
+}
