@@ -18,6 +18,9 @@ NOT_ENOUGH_DATA = 8
 # the existing backend's words, typo included
 UNTRAINED = "Provided model have not been trained yet"
 
+# Moodle drops a prediction with a lower score
+MIN_PREDICTION_SCORE = 0.6
+
 _ROWS = 1 << 12  # of an answer, at a time
 
 # name in Moodle's answer, name of the measure
@@ -47,6 +50,11 @@ class Predictions(NamedTuple):
     sample_ids: list[str]
     classes: NDArray[np.int64]
     scores: NDArray[np.float64]
+
+    @property
+    def n_unsure(self) -> int:
+        """How many of them Moodle drops."""
+        return int(np.sum(self.scores < MIN_PREDICTION_SCORE))
 
 
 def of_predictions(predictions: Predictions | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g, request
 
 from handler.auth.known_users import KnownUsers
 from handler.models.activity import Activities
@@ -37,6 +37,12 @@ def evaluations() -> Evaluations:
 def activities() -> Activities:
     """Return what is known about the use of models."""
     return cast(Activities, current_app.config["ACTIVITIES"])
+
+
+def note_request(**facts: int | str) -> None:
+    """Note for the admin's page that the request about a model was answered so."""
+    agent = request.headers.get("User-Agent", "")
+    activities().note(g.model, str(request.endpoint), agent, **facts)
 
 
 def overviews() -> Overviews:

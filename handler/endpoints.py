@@ -57,8 +57,7 @@ def training() -> Json:
     """Learn from a labelled dataset."""
     model = fields.model_id()
     answer = verbs.train(current.models(), model, fields.upload("dataset"))
-    if answer["status"] == answers.OK:
-        _note(model)
+    current.note_request(refused=" ".join(answer["info"]))
     return answer
 
 
@@ -66,8 +65,10 @@ def prediction() -> Response:
     """Predict the classes of an unlabelled dataset."""
     model = fields.model_id()
     predictions = verbs.predict(current.models(), model, fields.upload("dataset"))
-    if predictions is not None:
-        _note(model, predicted=len(predictions.classes))
+    if predictions is None:
+        current.note_request(refused=answers.UNTRAINED)
+    else:
+        current.note_request(samples=len(predictions.classes), unsure=predictions.n_unsure)
     return Response(answers.of_predictions(predictions), mimetype="application/json")
 
 
@@ -85,7 +86,7 @@ def evaluation() -> Json:
     answer, runid = verbs.evaluate(
         current.models(), current.evaluations(), model, data, criteria, trained
     )
-    _note(model)
+    current.note_request()
     return answer | {"runid": runid, "dir": f"evaluations/{runid}"}
 
 
@@ -114,11 +115,6 @@ def deletemodel() -> Response:
     note(model=model.unique_folder)
     verbs.delete(current.models(), model)
     return _text("Ok")
-
-
-def _note(model: ModelId, predicted: int | None = None) -> None:
-    """Note for the admin's page who asked for something about a model."""
-    current.activities().note(model, request.headers.get("User-Agent", ""), predicted)
 
 
 def _text(text: str) -> Response:

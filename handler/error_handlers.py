@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from handler import current
 from handler.errors import (
     AdminError,
     BadRequest,
@@ -14,6 +15,7 @@ from handler.errors import (
     TooManyParts,
     explained,
 )
+from handler.store import StoreError
 from mlcore.dataset import printable
 from mlcore.errors import MlcoreError
 
@@ -27,6 +29,7 @@ def _answer(error: Exception) -> Response:
     allowed = getattr(error, "valid_methods", None)
     told = explained(_of_werkzeug(error) if isinstance(error, HTTPException) else error)
     status = 400 if isinstance(told, MlcoreError) else told.status
+    _note(told)
     answer = Response(str(told), status=status, mimetype="text/plain")
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Basic realm="Moodle machine learning backend"'
@@ -35,6 +38,13 @@ def _answer(error: Exception) -> Response:
     if allowed:
         answer.headers["Allow"] = ", ".join(sorted(allowed))
     return answer
+
+
+def _note(error: AdminError | MlcoreError | StoreError) -> None:
+    """Note for the admin's page that a request about a model was refused."""
+    if "model" in g and not isinstance(error, StoreError):
+        refused = error.without_data if isinstance(error, MlcoreError) else str(error)
+        current.note_request(refused=refused)
 
 
 def _of_werkzeug(error: HTTPException) -> AdminError:

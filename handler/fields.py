@@ -95,4 +95,5 @@ def model_id(dirhash: str = "dirhash") -> ModelId:
     model = ModelId.of(g.user, text("uniqueid"), text(dirhash))
     if dirhash == "dirhash":
         note(model=model.folder)
+        g.model = model
     return model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_QUOTED = {"text", "value"}  # the facts that stand in a dataset
+
 
 class MlcoreError(ValueError):
     """Base of all errors that come from what was sent, not from this program.
@@ -12,12 +14,19 @@ class MlcoreError(ValueError):
     ----------
     **facts : object
         What the placeholders of `sentence` stand for.
+
+    Attributes
+    ----------
+    without_data : str
+        The sentence with an ellipsis for what it quotes of a dataset.
     """
 
     sentence: ClassVar[str]
 
     def __init__(self, **facts: object) -> None:
         super().__init__(self.sentence.format(**facts))
+        unquoted = {name: "…" if name in _QUOTED else fact for name, fact in facts.items()}
+        self.without_data = self.sentence.format(**unquoted)
 
 
 class DatasetError(MlcoreError):

@@ -1,27 +1,88 @@
-"""Who uses a model, how often, and when last: for the admin's page, and for nothing else.
+"""The last requests about each model: for the admin's page, and for nothing else.
 
-It is noted beside the model and never in it, so neither losing such a note nor failing to write it
-harms a model or a request.
+Each is noted in an object of its own beside the model, which is written without a look at what is
+there. So no two writers ever meet, and losing a note harms no model and no request.
 """
 
 from __future__ import annotations
 
+import contextvars
 import json
+import logging
 import re
+import secrets
 import threading
 import time
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import count
+from typing import Any
 
 from handler.logs import stage
 from handler.models.model_id import ModelId
 from handler.models.stored import read, require_time
-from handler.store import Conflict, ObjectStore, best_effort
+from handler.store import ObjectStore, best_effort
 
-_INTERVAL = 10.0  # seconds between two notes of a process on the same model
-_ATTEMPTS = 3  # to write where others write, too
-_MAX_SITES = 20
+_log = logging.getLogger(__name__)
+
+_KEPT = 10  # of a model's predictions, of its refused requests, and of each other kind
+_SECONDS = 1.0  # which a request waits for its note at most
+_MAX_WRITERS = 8  # of a process, where the store is slow
+_TIDY = 20  # predictions of a process between two times of tidying up
+
 _MOODLE = re.compile(r"MoodleBot/([0-9.]{1,20}) \(\+(https?://[^\s()]{1,255})\)")
+_NAME = re.compile(r"\d{13}-(?P<kind>[a-z_]+)-[0-9a-f]+\.json")
+_REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request about a model.
+
+    Attributes
+    ----------
+    endpoint : str
+        Which it asked, ``prediction`` say.
+    at : float
+        When it was answered, in seconds since 1970.
+    samples : int
+        How many samples were predicted.
+    unsure : int
+        How many of these Moodle drops, as their score is too low.
+    refused : str
+        The sentence that it was refused with, without what stood in the dataset; else "".
+    site, version : str
+        The Moodle site's address and its version, as ``4.5``; "" where it did not tell them.
+    """
+
+    endpoint: str
+    at: float
+    samples: int = 0
+    unsure: int = 0
+    refused: str = ""
+    site: str = ""
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        require_time(self.at)
+
+    @property
+    def kind(self) -> str:
+        """With which others it is kept."""
+        return _REFUSED if self.refused else self.endpoint
+
+    def to_bytes(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Request | None:
+        """Read what `to_bytes` wrote; None for what cannot be read."""
+        try:
+            return read(cls, data)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -39,54 +100,42 @@ class Site:
     version: str
     seen: float
 
-    def __post_init__(self) -> None:
-        require_time(self.seen)
-
 
 @dataclass(frozen=True)
 class Activity:
-    """What is known about the use of a model.
+    """What is known of the last requests about a model, or about several.
 
     Attributes
     ----------
-    predictions : int
-        How often predictions were asked for.
-    samples : int
-        How many samples were predicted in all.
-    predicted : float
-        When last, in seconds since 1970.
-    sites : dict of str to Site
-        By address.
+    requests : tuple of Request
+        The newest first.
     """
 
-    predictions: int = 0
-    samples: int = 0
-    predicted: float = 0.0
-    sites: dict[str, Site] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        require_time(self.predicted)
-
-    def __add__(self, later: Activity) -> Activity:
-        sites = sorted({**self.sites, **later.sites}.items(), key=lambda item: item[1].seen)
-        return Activity(
-            predictions=self.predictions + later.predictions,
-            samples=self.samples + later.samples,
-            predicted=max(self.predicted, later.predicted),
-            sites=dict(sites[-_MAX_SITES:]),
-        )
-
-    def to_bytes(self) -> bytes:
-        """Return it as JSON."""
-        return json.dumps(asdict(self)).encode()
+    requests: tuple[Request, ...] = ()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Activity:
-        """Read what `to_bytes` wrote; what cannot be read counts as nothing."""
-        try:
-            return read(cls, data)
-        except ValueError:
-            return cls()
+    def of(cls, requests: Iterable[Request]) -> Activity:
+        """Take requests in any order."""
+        return cls(tuple(sorted(requests, key=lambda request: request.at, reverse=True)))
+
+    @property
+    def predictions(self) -> list[Request]:
+        """The last ones, each of any number of samples."""
+        return [one for one in self.requests if one.kind == "prediction"][:_KEPT]
+
+    @property
+    def refused(self) -> list[Request]:
+        """The last ones that were refused."""
+        return [one for one in self.requests if one.refused][:_KEPT]
+
+    @property
+    def sites(self) -> dict[str, Site]:
+        """The Moodle sites by their addresses, the one seen last first."""
+        sites: dict[str, Site] = {}
+        for one in self.requests:
+            if one.site:
+                sites.setdefault(one.site, Site(one.version, one.at))
+        return sites
 
 
 class Activities:
@@ -99,52 +148,56 @@ class Activities:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._pending: dict[ModelId, Activity] = {}
-        self._written: dict[ModelId, float] = {}
+        self._noted = count(1)
+        self._writers = threading.BoundedSemaphore(_MAX_WRITERS)
 
-    def note(self, model: ModelId, user_agent: str, predicted: int | None = None) -> None:
-        """Note a request about a model, at once or with one of the next.
+    def note(self, model: ModelId, endpoint: str, user_agent: str, **facts: Any) -> None:
+        """Note a request: one unconditional write, which fails silently and is not waited for long.
 
         Parameters
         ----------
         model : ModelId
+        endpoint : str
         user_agent : str
-            The request's header, by which Moodle tells its version and the site's address.
-        predicted : int, optional
-            How many samples were predicted; None when it was not about predicting.
+            The header by which Moodle tells its version and the site's address.
+        **facts
+            Of the `Request`: samples, unsure, refused.
         """
-        now = time.time()
         moodle = _MOODLE.search(user_agent)
-        news = Activity(sites={moodle[2]: Site(moodle[1], now)} if moodle else {})
-        if predicted is not None:
-            news = replace(news, predictions=1, samples=predicted, predicted=now)
-        with stage("store"):
-            for used, due in self._due(model, news).items():
-                best_effort("noting who uses a model", partial(self._write, used, due))
+        if moodle:
+            facts |= {"site": moodle[2], "version": moodle[1]}
+        request = Request(endpoint, time.time(), **facts)
 
-    def _due(self, model: ModelId, news: Activity) -> dict[ModelId, Activity]:
-        """Add to what waits, and return what has waited long enough."""
-        now = time.monotonic()
-        with self._lock:
-            self._pending[model] = self._pending.get(model, Activity()) + news
-            self._written = {of: at for of, at in self._written.items() if now - at < _INTERVAL}
-            due = {of: news for of, news in self._pending.items() if of not in self._written}
-            self._written |= dict.fromkeys(due, now)
-            for of in due:
-                del self._pending[of]
-        return due
-
-    def _write(self, model: ModelId, news: Activity) -> None:
-        for _ in range(_ATTEMPTS):
-            stored = self._store.get(model.activity)
-            known = Activity.from_bytes(stored.data) if stored else Activity()
+        def work() -> None:
             try:
-                data = (known + news).to_bytes()
-                self._store.swap(model.activity, data, stored and stored.etag)
-            except Conflict:
-                continue
-            if not self._store.get(model.manifest) and not self._store.keys(model.evaluations):
-                self._store.delete([model.activity])  # the model was deleted meanwhile
-            return
-        raise Conflict
+                best_effort("noting a request", lambda: self._write(model, request))
+            except Exception as error:  # whatever it is, the request is answered
+                _log.warning("noting a request failed: %s", type(error).__name__)
+            finally:
+                self._writers.release()
+
+        if self._writers.acquire(blocking=False):
+            of_request = contextvars.copy_context()
+            writer = threading.Thread(target=of_request.run, args=(work,), daemon=True)
+            with stage("store"):
+                writer.start()
+                writer.join(_SECONDS)
+
+    def _write(self, model: ModelId, request: Request) -> None:
+        name = f"{int(request.at * 1000):013}-{request.kind}-{secrets.token_hex(4)}.json"
+        self._store.put(f"{model.requests}/{name}", request.to_bytes())
+        # a prediction of a process that just began makes no further call
+        if request.kind != "prediction" or next(self._noted) % _TIDY == 0:
+            keys = self._store.keys(model.requests)
+            kept = set(last_requests(keys))
+            self._store.delete(key for key in keys if key not in kept)
+
+
+def last_requests(keys: Iterable[str]) -> list[str]:
+    """Return the keys of the last requests of each kind, of those in `ModelId.requests`."""
+    kinds: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(keys):
+        match = _NAME.fullmatch(key.rpartition("/")[2])
+        if match:
+            kinds[match["kind"]].append(key)
+    return [key for keys in kinds.values() for key in keys[-_KEPT:]]

@@ -81,7 +81,7 @@ class Run:
     @property
     def at(self) -> int:
         """When it was made, in seconds since 1970."""
-        return made_at(self.name)
+        return _made_at(self.name)
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,12 @@ def new_name() -> str:
     return f"{int(time.time()):012}-{secrets.token_hex(8)}"
 
 
-def made_at(name: str) -> int:
-    """Return when the run of a name was made, in seconds since 1970."""
+def age(name: str) -> float:
+    """Return the age of a run in seconds."""
+    return time.time() - _made_at(name)
+
+
+def _made_at(name: str) -> int:
     return int(name.partition("-")[0])
 
 

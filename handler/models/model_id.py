@@ -66,9 +66,9 @@ class ModelId:
         return f"{self.folder}/model.json"
 
     @property
-    def activity(self) -> str:
-        """Key of what is known about the use of the model."""
-        return f"{self.folder}/activity.json"
+    def requests(self) -> str:
+        """Where the last requests about the model are noted."""
+        return f"{self.folder}/requests"
 
     @property
     def runs(self) -> str:

@@ -20,7 +20,7 @@ from functools import cache
 
 from handler import errors
 from handler.logs import note, stage
-from handler.models.manifest import Manifest, Run, Training, as_stored, made_at, new_name
+from handler.models.manifest import Manifest, Run, Training, age, as_stored, new_name
 from handler.models.model_id import ModelId
 from handler.store import Conflict, NotModified, ObjectStore, StoredObject, best_effort
 from mlcore import Classifier, Examples, Labelled, train
@@ -283,7 +283,7 @@ class Models:
         before, now = ({run.name for run in manifest.runs} for manifest in (old, new))
 
         def is_over(run: str) -> bool:
-            return run not in now and (run in before or time.time() - made_at(run) > _ABANDONED)
+            return run not in now and (run in before or age(run) > _ABANDONED)
 
         def remove() -> None:
             keys = self._store.keys(model.runs)

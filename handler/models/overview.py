@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
 
 from handler import errors
 from handler.logs import stage
-from handler.models.activity import Activity
+from handler.models.activity import Activity, Request, last_requests
 from handler.models.evaluations import KeptEvaluation, runid_of
 from handler.models.manifest import Manifest, Run
 from handler.models.model_id import ModelId, decoded, user_folder
@@ -32,14 +31,15 @@ class Part:
         None where nothing was trained, or where it cannot be read.
     problem : str
         Why the manifest cannot be read, a sentence; else "".
-    activity : Activity
+    requests : tuple of Request
+        The last ones about it.
     evaluations : tuple of KeptEvaluation
     """
 
     model: ModelId
     manifest: Manifest | None
     problem: str
-    activity: Activity
+    requests: tuple[Request, ...]
     evaluations: tuple[KeptEvaluation, ...]
 
     @property
@@ -81,7 +81,12 @@ class Overview:
     @property
     def activity(self) -> Activity:
         """The use of all parts."""
-        return together(part.activity for part in self.parts)
+        return together([self])
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a model: requests that were refused, or came too late, make none."""
+        return bool(self.trained or self.evaluations or self.problems)
 
     @property
     def target(self) -> str:
@@ -102,9 +107,11 @@ class Overview:
         return sorted({part.problem for part in self.parts if part.problem})
 
 
-def together(activities: Iterable[Activity]) -> Activity:
-    """Add up who uses models, how often, and when last."""
-    return reduce(Activity.__add__, activities, Activity())
+def together(overviews: Iterable[Overview]) -> Activity:
+    """Return the last requests about several models."""
+    return Activity.of(
+        request for one in overviews for part in one.parts for request in part.requests
+    )
 
 
 class Overviews:
@@ -119,7 +126,10 @@ class Overviews:
         self._store = store
 
     def of(self, user: str) -> list[Overview]:
-        """Return all models of a user, of each no more than its last evaluation."""
+        """Return all that is kept for a user, of each model no more than its last evaluation.
+
+        That may be requests alone, about what is no model yet or not any more.
+        """
         return self._read(user, user_folder(user), 1)
 
     def one(self, user: str, uniqueid: str) -> Overview:
@@ -131,7 +141,7 @@ class Overviews:
         """
         model = ModelId.of(user, uniqueid, "")
         found = self._read(user, model.unique_folder, None)
-        if not found:
+        if not found or not found[0].exists:
             raise errors.NoSuchModel
         return found[0]
 
@@ -157,7 +167,7 @@ class Overviews:
 
 
 def _grouped(user: str, keys: list[str]) -> dict[str, dict[ModelId, list[str]]]:
-    """Return the keys of each model's parts; leftovers alone are no model."""
+    """Return the keys of each model's parts."""
     grouped: defaultdict[str, defaultdict[ModelId, list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -173,15 +183,12 @@ def _grouped(user: str, keys: list[str]) -> dict[str, dict[ModelId, list[str]]]:
             model = ModelId(user, uniqueid, dirhash)
             if key.startswith(f"{model.folder}/"):
                 grouped[uniqueid][model].append(key)
-    return {
-        uniqueid: dict(parts)
-        for uniqueid, parts in grouped.items()
-        if any(model.manifest in keys or any(map(runid_of, keys)) for model, keys in parts.items())
-    }
+    return {uniqueid: dict(parts) for uniqueid, parts in grouped.items()}
 
 
 def _small(model: ModelId, keys: list[str]) -> list[str]:
-    return [key for key in (model.manifest, model.activity) if key in keys]
+    manifest = [model.manifest] if model.manifest in keys else []
+    return manifest + last_requests(key for key in keys if key.startswith(f"{model.requests}/"))
 
 
 def _latest(parts: Iterable[list[str]], number: int | None) -> list[str]:
@@ -202,7 +209,12 @@ def _part(model: ModelId, keys: list[str], content: Mapping[str, bytes]) -> Part
         model=model,
         manifest=manifest,
         problem=problem,
-        activity=Activity.from_bytes(content.get(model.activity, b"{}")),
+        requests=tuple(
+            request
+            for key in keys
+            if key in content and key.startswith(f"{model.requests}/")
+            if (request := Request.from_bytes(content[key]))
+        ),
         evaluations=tuple(
             kept
             for key in keys

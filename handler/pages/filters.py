@@ -69,4 +69,9 @@ def learned(run: Run) -> str:
     return "rows of another site"
 
 
-ALL = (moment, counted, readable, title_of, learned)
+def asked_for(endpoint: str) -> str:
+    """Return what a request was for, by the endpoint that it asked."""
+    return endpoint.partition("_")[0].capitalize()
+
+
+ALL = (moment, counted, asked_for, readable, title_of, learned)

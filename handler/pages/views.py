@@ -47,13 +47,14 @@ _DONE = {
 
 def index() -> str:
     """Show whether the server works, who uses it, and all models of the user."""
-    models = current.overviews().of(g.user)
+    kept = current.overviews().of(g.user)
+    models = [one for one in kept if one.exists]
     models.sort(key=lambda model: (model.changed, model.uniqueid), reverse=True)
     return _page(
         "index.html",
         models=models,
         titles=Counter(filters.title_of(model) for model in models),
-        activity=together(model.activity for model in models),
+        activity=together(kept),
         bucket=current.settings().bucket,
         setup=_setup(),
         limits=_limits(),

@@ -1,13 +1,15 @@
-"""Who uses a model: what is noted, on each of the two stores."""
+"""The last requests about a model: what is noted, on each of the two stores."""
 
-from types import SimpleNamespace
+import threading
+from dataclasses import replace
 
 import pytest
 
 from handler.models import activity
-from handler.models.activity import Activities, Activity, Site
+from handler.models.activity import Activities, Activity, Request, last_requests
 from handler.models.model_id import ModelId
 from handler.models.models import Models
+from handler.models.overview import Overviews
 from handler.store import Conflict, Unavailable
 from tests.handler.spy import Spy
 
@@ -16,119 +18,135 @@ MOODLE = "MoodleBot/4.5 (+https://site.example/moodle)"
 OTHER = "MoodleBot/5.0 (+https://other.example)"
 
 
-@pytest.fixture(autouse=True)
-def _trained(store):
-    store.put(MODEL.manifest, b"whatever it says")
-
-
-def known(store):
-    stored = store.get(MODEL.activity)
-    return Activity.from_bytes(stored.data) if stored else Activity()
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    """Set the clock: ``clock.now = 1000``."""
-    clock = SimpleNamespace(now=0.0)
-    clock.time = clock.monotonic = lambda: clock.now
-    monkeypatch.setattr(activity, "time", clock)
-    return clock
+    """A clock that moves on by a second whenever somebody looks."""
+    times = iter(range(1000, 10_000))
+    monkeypatch.setattr(activity.time, "time", lambda: float(next(times)))
 
 
-def test_predictions_and_sites_are_counted(store, clock):
+def known(store, model=MODEL):
+    found = [store.get(key) for key in store.keys(model.requests)]
+    return Activity.of(Request.from_bytes(stored.data) for stored in found)
+
+
+def test_predictions_and_sites_are_noted_at_once(store, clock):
     activities = Activities(store)
-    clock.now = 1000.0
-    activities.note(MODEL, MOODLE)
-    clock.now = 2000.0
-    activities.note(MODEL, MOODLE, predicted=30)
-    clock.now = 3000.0
-    activities.note(MODEL, OTHER, predicted=12)
-    assert known(store) == Activity(
-        predictions=2,
-        samples=42,
-        predicted=3000.0,
-        sites={
-            "https://site.example/moodle": Site("4.5", 2000.0),
-            "https://other.example": Site("5.0", 3000.0),
-        },
-    )
+    activities.note(MODEL, "training", MOODLE)
+    activities.note(MODEL, "prediction", MOODLE, samples=30, unsure=4)
+    activities.note(MODEL, "prediction", OTHER, samples=12)
+    assert [(one.samples, one.unsure) for one in known(store).predictions] == [(12, 0), (30, 4)]
+    assert [(site, at.version, at.seen) for site, at in known(store).sites.items()] == [
+        ("https://other.example", "5.0", 1002.0),
+        ("https://site.example/moodle", "4.5", 1001.0),
+    ]
 
 
-def test_many_requests_in_a_short_time_are_written_together(store, clock):
+def test_a_site_was_seen_at_the_latest_of_its_requests_whatever_their_order():
+    late = Request("prediction", 2000.0, site="https://a.example", version="5.0")
+    early = replace(late, at=1000.0, version="4.5")
+    for requests in ([late, early], [early, late]):
+        assert Activity.of(requests).sites["https://a.example"].seen == 2000.0
+        assert Activity.of(requests).sites["https://a.example"].version == "5.0"
+
+
+def test_a_prediction_is_one_write_that_looks_at_nothing(store):
     spy = Spy(store)
-    activities = Activities(spy)
-    for second in range(9):
-        clock.now = 100.0 + second
-        activities.note(MODEL, MOODLE, predicted=1)
-    assert [name for name, _ in spy.calls].count("swap") == 1
-    clock.now = 111.0
-    activities.note(ModelId("default", "an", "other"), MOODLE)  # any request writes what waits
-    assert known(store).predictions == 9
+    Activities(spy).note(MODEL, "prediction", MOODLE, samples=5)
+    ((name, key),) = spy.calls
+    assert name == "put"
+    assert key.startswith(f"{MODEL.requests}/")
 
 
-def test_two_processes_add_up(store, clock):
-    for _ in range(2):
-        Activities(store).note(MODEL, MOODLE, predicted=5)
-    assert known(store).samples == 10
+def test_a_cold_prediction_makes_three_calls(make_moodle, moodle, course, tmp_path):
+    """Manifest, classifier, and one note that nobody waits for."""
+    from handler.store import DirectoryStore
+
+    moodle.train(course.labelled(12))
+    spy = Spy(DirectoryStore(tmp_path / "models"))
+    cold = make_moodle(store=spy)
+    assert cold.prediction(course.unlabelled(2)).json["status"] == 0
+    names = [(name, key.rpartition("/")[2].partition("-")[2]) for name, key in spy.calls]
+    assert names[:2] == [("get", ""), ("get", "")]
+    assert names[2][0] == "put"
+    assert names[2][1].startswith("prediction-")
+    assert len(names) == 3
+
+
+def test_the_last_ten_of_each_kind_are_kept(store, clock):
+    activities = Activities(store)
+    for number in range(15):
+        activities.note(MODEL, "prediction", MOODLE, samples=number)
+        activities.note(MODEL, "prediction", MOODLE, refused=f"Sentence {number}.")
+    activities.note(MODEL, "training", MOODLE)
+    assert [one.samples for one in known(store).predictions] == [*range(14, 4, -1)]
+    assert [one.refused for one in known(store).refused][-1] == "Sentence 5."
+    assert len(store.keys(MODEL.requests)) == 21
+
+
+def test_a_process_that_only_predicts_tidies_up_now_and_then(store, clock):
+    activities = Activities(store)
+    for _ in range(100):
+        activities.note(MODEL, "prediction", MOODLE, samples=1)
+    assert len(store.keys(MODEL.requests)) < 30
 
 
 @pytest.mark.parametrize("fault", [Conflict, Unavailable])
-def test_a_note_that_cannot_be_written_harms_nobody(store, clock, caplog, fault):
+def test_a_note_that_cannot_be_written_harms_nobody(store, caplog, fault):
     spy = Spy(store)
 
     def fail(name, key):
-        if name == "swap":
-            raise fault
+        raise fault
 
     spy.before = fail
-    Activities(spy).note(MODEL, MOODLE, predicted=5)
-    assert known(store) == Activity()
+    Activities(spy).note(MODEL, "prediction", MOODLE, samples=5)
+    assert store.keys() == []
     assert fault.__name__ in caplog.text
+
+
+def test_a_store_that_hangs_is_not_waited_for(store, monkeypatch):
+    """And many of its requests do not fill the process with threads."""
+    monkeypatch.setattr(activity, "_SECONDS", 0.01)
+    monkeypatch.setattr(activity, "_MAX_WRITERS", 2)
+    over, spy = threading.Event(), Spy(store)
+
+    def hang(name, key):
+        over.wait(60)
+        raise Unavailable
+
+    spy.before = hang
+    activities = Activities(spy)
+    for _ in range(5):
+        activities.note(MODEL, "prediction", MOODLE, samples=5)
+    over.set()
+    assert len(spy.calls) == 2
 
 
 @pytest.mark.parametrize(
     "agent",
     ["", "curl/8", "MoodleBot/4.5", "MoodleBot/4.5 (+javascript:alert(1))", "MoodleBot/4.5 (+http"],
 )
-def test_who_does_not_tell_its_address_is_no_site(store, clock, agent):
-    Activities(store).note(MODEL, agent, predicted=1)
+def test_who_does_not_tell_its_address_is_no_site(store, agent):
+    Activities(store).note(MODEL, "prediction", agent, samples=1)
     assert known(store).sites == {}
-    assert known(store).predictions == 1
-
-
-def test_the_sites_seen_last_are_remembered(store, clock):
-    activities = Activities(store)
-    for i in range(30):
-        clock.now = 100.0 * (i + 1)
-        activities.note(MODEL, f"MoodleBot/4.5 (+https://{i}.example)")
-    sites = known(store).sites
-    assert list(sites) == [f"https://{i}.example" for i in range(10, 30)]
+    assert len(known(store).predictions) == 1
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"[]", b"{}", b"\xff", b'{"predictions": 1, "samples": 1, "predicted": [], "sites": {}}'],
+    "content", [b"", b"[]", b"{}", b"\xff", Request("x", 1e9).to_bytes().replace(b"1000", b"1e99")]
 )
-def test_a_damaged_note_counts_as_none(store, clock, content):
-    store.put(MODEL.activity, content)
-    assert known(store) == Activity()
-    Activities(store).note(MODEL, MOODLE, predicted=1)
-    assert known(store).predictions == 1
+def test_a_damaged_note_is_passed_over(content):
+    assert Request.from_bytes(content) is None
 
 
-def test_of_a_model_that_is_not_there_nothing_is_noted(store, clock):
-    Activities(store).note(ModelId("default", "never", "trained"), MOODLE)
-    assert store.keys() == [MODEL.manifest]
+def test_names_that_are_not_ours_are_passed_over():
+    ours = f"{MODEL.requests}/0000001000000-training-0a1b2c3d.json"
+    assert last_requests([ours, f"{MODEL.requests}/x.json", MODEL.manifest]) == [ours]
 
 
-def test_deletion_wins_over_a_note_that_is_being_written(store, clock):
-    spy = Spy(store)
-    spy.step_in(("swap", "/activity.json"), lambda: Models(store).delete(MODEL))
-    Activities(spy).note(MODEL, MOODLE, predicted=5)
+def test_deletion_takes_the_notes_along_and_a_late_one_makes_no_model(store):
+    Activities(store).note(MODEL, "prediction", MOODLE, samples=5)
+    Models(store).delete(MODEL)
     assert store.keys() == []
-
-
-def test_a_site_that_only_evaluates_is_noted(store, clock):
-    store.put(f"{MODEL.evaluations}/1-ab.json", b"{}")
-    Activities(store).note(MODEL, MOODLE)
-    assert list(known(store).sites) == ["https://site.example/moodle"]
+    Activities(store).note(MODEL, "prediction", MOODLE, samples=5)
+    assert [one.exists for one in Overviews(store).of("default")] == [False]

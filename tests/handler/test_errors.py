@@ -252,7 +252,7 @@ def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
     reference = re.search(r"under the reference ([0-9a-f]{8});", answer.text)[1]
     for inside in ("Traceback", "ZeroDivision", "secrets", ".py"):
         assert inside not in answer.text
-    of_error, of_request = caplog.records
+    of_error, *_, of_request = caplog.records
     trace = of_error.getMessage()
     assert trace.startswith(f"reference {reference}\n")
     assert trace.endswith("raise self._error\nZeroDivisionError\n")

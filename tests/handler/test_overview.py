@@ -5,7 +5,7 @@ import json
 import pytest
 
 from handler.errors import ModelIncomplete, NewerModel, NoSuchModel
-from handler.models.activity import Activity, Site
+from handler.models.activity import Request
 from handler.models.evaluations import KeptEvaluation
 from handler.models.manifest import Manifest, Run
 from handler.models.model_id import ModelId
@@ -30,8 +30,8 @@ def evaluated(store, model, runid):
 
 
 def used(store, model, samples):
-    activity = Activity(1, samples, 1e9, {"https://site.example": Site("4.5", 1e9)})
-    store.put(model.activity, activity.to_bytes())
+    request = Request("prediction", 1e9 + samples, samples)
+    store.put(f"{model.requests}/100000000{samples:04}-prediction-ab.json", request.to_bytes())
 
 
 def test_all_dirhashes_of_a_uniqueid_are_one_model(store):
@@ -46,7 +46,7 @@ def test_all_dirhashes_of_a_uniqueid_are_one_model(store):
         (QUARTERS, 1000),
         (QUARTERS, 900),
     ]
-    assert (found.activity.predictions, found.activity.samples) == (2, 7)
+    assert [one.samples for one in found.activity.predictions] == [4, 3]
 
 
 def test_the_list_has_the_last_evaluation_of_each_model_only(store):
@@ -71,7 +71,7 @@ def test_only_small_objects_are_read_and_once_each(store):
     spy = Spy(store)
     Overviews(spy).of("default")
     names = [key.rpartition("/")[2] for name, key in spy.calls if name == "get"]
-    assert sorted(names) == ["900-ab12.json", "activity.json", "model.json"]
+    assert sorted(names) == ["1000000000003-prediction-ab.json", "900-ab12.json", "model.json"]
     assert [name for name, _ in spy.calls].count("keys") == 1
 
 
@@ -90,7 +90,10 @@ def test_leftovers_alone_are_no_model(store):
     store.put(f"{EXECUTION.runs}/000000000005-a/classifier.npz", b"of a crashed training")
     used(store, EXECUTION, 3)
     store.put(f"{EXECUTION.evaluations}/5.zip", b"of an evaluation at work")
-    assert Overviews(store).of("default") == []
+    (found,) = Overviews(store).of("default")
+    assert not found.exists
+    with pytest.raises(NoSuchModel):
+        Overviews(store).one("default", "4d3fce33")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from handler import errors
+from handler import answers, errors
 from handler.auth import sessions
-from handler.models.activity import Activity, Site
+from handler.models.activity import Request
 from handler.models.evaluations import KeptEvaluation
 from handler.models.manifest import Manifest, Run, Training
 from handler.models.model_id import ModelId
@@ -102,6 +102,14 @@ def put(models, current, previous=None, model=MODEL):
     models.put(model.manifest, Manifest("born", current, previous).to_bytes())
 
 
+def ask(models, endpoint, ago=0, model=MODEL, **facts):
+    """Note a request as the server does."""
+    facts = {"site": "https://site.example/moodle", "version": "4.5"} | facts
+    request = Request(endpoint, time.time() - ago, **facts)
+    name = f"{int(request.at * 1000):013}-{'refused' if request.refused else 'prediction'}-0a.json"
+    models.put(f"{model.requests}/{name}", request.to_bytes())
+
+
 def keep(models, model=MODEL, target=TARGET, time_splitting=QUARTERS, log=b"", verdict=VERDICT):
     """Store an evaluation as it is kept, and return its runid."""
     kept = KeptEvaluation(int(time.time() * 1000), {"status": 0}, verdict, target, time_splitting)
@@ -125,15 +133,16 @@ def test_without_a_model_the_next_steps_are_shown(browser):
 def test_a_model_is_told_in_words(browser, models):
     put(models, run(3, 1204, target=TARGET, time_splitting=QUARTERS))
     keep(models)
-    site = Site("4.5", time.time() - 2 * 3600)
-    seen = {"https://site.example/moodle": site}
-    models.put(MODEL.activity, Activity(34, 1020, time.time() - 7200, seen).to_bytes())
+    ask(models, "prediction", ago=7200, samples=1020, unsure=34)
     shown = text(browser.open("/"))
     assert "Students at risk of dropping out" in shown
     assert "after each quarter of the course" in shown
     assert "Trained 3 days ago, on 1,204 rows" in shown
     assert "Last evaluation Yes: this model may be used just now" in shown
-    assert "Predictions 34 times, last 2 hours ago" in shown
+    assert (
+        "Last prediction 2 hours ago, for 1,020 rows, 34 of them too unsure for Moodle to show"
+        in shown
+    )
     assert "A Moodle site last asked for something 2 hours ago" in shown
     assert "https://site.example/moodle Moodle 4.5, last seen 2 hours ago" in shown
     assert "from this server’s own disk" in shown
@@ -147,15 +156,44 @@ def test_the_times_are_told_exactly_too(browser, models):
     assert re.fullmatch(r"[1-3]?\d [A-Z][a-z]{2} 20\d\d, \d\d:\d\d UTC", exact)
 
 
-def test_a_model_that_training_has_begun_for_is_not_trained_yet(browser, models):
-    models.put(MODEL.manifest, Manifest("born").to_bytes())
+def test_a_first_training_that_failed_leaves_no_model_but_what_was_wrong(browser, moodle):
+    assert moodle.training(b"no dataset").status == 400
+    page = browser.open("/")
+    assert "What to do next" in text(page)
+    assert "<h3><a" not in page
+    refused = text(page).partition("Refused requests ")[2]
+    assert refused.startswith("Training , just now")
+    assert "This file does not begin so." in refused
+    assert "A Moodle site last asked for something just now" in text(page)
+    browser.open(f"model?uniqueid={moodle.uniqueid}", 404)
+
+
+def test_refused_requests_are_told_without_what_stood_in_the_dataset(browser, moodle, course):
+    moodle.train(course.labelled(12))
+    data = course.unlabelled(2)
+    for _ in range(12):
+        moodle.prediction(data[: data.rindex(b",")] + b",Karl Marx\n")
+    shown = text(browser.open(f"/model?uniqueid={moodle.uniqueid}"))
+    refused = shown.partition("Refused requests ")[2]
+    assert len(re.findall(r"Prediction , just now \([^)]+\)", refused)) == 10
+    assert "holds …, which is not a number." in refused
+    assert "Marx" not in shown
+    assert "Refused requests" in text(browser.open("/"))
+
+
+def test_a_prediction_before_any_training_is_told(browser, moodle, course):
+    moodle.prediction(course.unlabelled(2))
+    assert answers.UNTRAINED in text(browser.open("/")).partition("Refused requests ")[2]
+
+
+def test_a_model_that_was_only_evaluated_is_not_trained_yet(browser, models):
+    keep(models)
     shown = text(browser.open("/"))
-    assert "A model (4d3fce3)" in shown
     assert "Trained Not yet." in shown
-    assert "Last evaluation None yet" in shown
+    assert "Last prediction Not asked for yet" in shown
     page = text(browser.open("model?uniqueid=4d3fce33e708"))
     assert "Not trained yet." in page
-    assert "Evaluations None yet." in page
+    assert "Moodle has not asked for any yet." in page
     assert "Undo" not in page
 
 
@@ -208,11 +246,13 @@ def test_a_part_that_was_evaluated_only_needs_no_training(browser, moodle, cours
 def test_a_models_page_has_its_history_and_its_use(browser, models):
     past = tuple(Training(str(i), 100 + i, time.time() - (5 - i) * DAY) for i in range(3))
     put(models, run(3, 303, trainings=past))
-    models.put(MODEL.activity, Activity(1, 30, time.time(), {}).to_bytes())
+    ask(models, "prediction", ago=60, samples=30, unsure=8)
+    ask(models, "prediction", ago=7200, samples=1)
     shown = text(browser.open("/model?uniqueid=4d3fce33e708"))
     rows = re.findall(r"(\d) days ago \([^)]+\) (\d+)", shown.partition("New rows")[2])
     assert rows == [("3", "102"), ("4", "101"), ("5", "100")]
-    assert "asked for predictions 1 time, about 30 rows in all; last just now" in shown
+    assert "Moodle last asked for predictions 1 minute ago" in shown
+    assert "Of the last 31 predictions, 8 reached nobody" in shown
     assert "Moodle calls this model 4d3fce33e708" in shown
 
 
@@ -283,8 +323,8 @@ def test_any_name_has_pages_and_is_escaped(browser, models, name):
     model = ModelId("default", name, name)
     put(models, run(2), run(5), model=model)
     keep(models, model, target=name, time_splitting=name)
-    site = {f"https://{name.replace(' ', '')}": Site(name, time.time())}
-    models.put(model.activity, Activity(1, 1, time.time(), site).to_bytes())
+    ask(models, "prediction", model=model, site=f"https://{name}", version=name)
+    ask(models, name, model=model, refused=name)
     for page in (browser.open("/"), browser.open("/")):
         assert "<script" not in page
     page = browser.open(re.search(r"<h3><a href=\"([^\"]+)", page)[1].replace("&amp;", "&"))
@@ -302,7 +342,7 @@ FACTS = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
-            st.sampled_from(["name", "at", "samples", "trainings", "sites", "seen", "status"]),
+            st.sampled_from(["name", "at", "samples", "trainings", "site", "refused", "status"]),
             inner,
             max_size=3,
         )
@@ -311,8 +351,8 @@ FACTS = st.recursive(
 )
 SOUND = {
     "model.json": json.loads(Manifest("born", run(2), run(5)).to_bytes()),
-    "activity.json": json.loads(
-        Activity(3, 9, 1e9, {"https://a.example": Site("4.5", 1e9)}).to_bytes()
+    "requests/0000000000001-prediction-ab.json": json.loads(
+        Request("prediction", 1e9, 9, 2, "", "https://a.example", "4.5").to_bytes()
     ),
     "evaluations/5-ab12.json": {
         "runid": 5,
