@@ -23,7 +23,7 @@ from handler.__main__ import add_address
 from handler.auth.users import VARIABLE as USERS
 from handler.errors import SettingsError
 from handler.moodle_settings import SET
-from handler.settings import DIRECTORY, Settings
+from handler.settings import BUCKET, DIRECTORY, PREFIX, Settings
 from handler.settings import VARIABLES as OURS
 from infra import ROOT
 from infra.aws.resources import STAGE
@@ -40,9 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.local.gateway", description=__doc__)
     add_address(parser)
     parser.add_argument("--instances", type=int, default=1, help="of the function (%(default)s)")
+    parser.add_argument(
+        "--bucket",
+        help="work on the models and with the users of this bucket, for real, instead of on those "
+        "of this machine",
+    )
     options = parser.parse_args(arguments)
     try:
-        _serve(options.host, options.port, options.instances)
+        _serve(options.host, options.port, options.instances, options.bucket)
     except (PackageError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(host: str, port: int, n_instances: int) -> None:
+def _serve(host: str, port: int, n_instances: int, bucket: str | None) -> None:
     architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
     if not can_run(architecture):
         raise PackageError("The package is for Linux, so it cannot run here: use 'make serve'.")
@@ -67,8 +72,8 @@ def _serve(host: str, port: int, n_instances: int) -> None:
     with ExitStack() as stack:
         code = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         zipfile.ZipFile(folders.zip).extractall(code)
-        username, password, environment = _environment()
-        function = Function(code, fetch_client(folders), environment, _handler())
+        username, password, variables = environment(bucket)
+        function = Function(code, fetch_client(folders), variables, _handler())
         instances = [Instance(function, sys.stderr.buffer) for _ in range(n_instances)]
         for instance in instances:
             stack.callback(instance.stop)
@@ -94,15 +99,25 @@ def _stage() -> dict[str, object]:
     return stage
 
 
-def _environment() -> tuple[str, str, dict[str, str]]:
-    """Return a user, the password, and the function's variables."""
-    settings = Settings.from_environ()
-    variables = {
-        name: value for name, value in os.environ.items() if name in OURS or name.startswith("AWS_")
-    }
+def environment(bucket: str | None) -> tuple[str, str, dict[str, str]]:
+    """Return a user, the password, and the function's variables.
+
+    Parameters
+    ----------
+    bucket : str, optional
+        Where models and users are, with the AWS credentials of this environment; None: in this
+        machine's directory, whatever bucket the environment and Zappa's settings name. These are
+        the production's after ``up``.
+    """
     declared = _stage()["aws_environment_variables"]
     assert isinstance(declared, dict)
-    variables |= declared | {DIRECTORY: str(settings.directory)}
+    variables = {name: os.environ[name] for name in OURS if name in os.environ} | declared
+    if bucket:
+        of_aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        return "one of the bucket's", "and the password", variables | of_aws | {BUCKET: bucket}
+    variables = {name: value for name, value in variables.items() if name not in (BUCKET, PREFIX)}
+    settings = Settings.from_environ({**os.environ, BUCKET: ""})
+    variables[DIRECTORY] = str(settings.directory)
     username, password = serve.local_user(settings)
     if not settings.users:
         variables[USERS] = f"{username}:{password}"
