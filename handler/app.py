@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from handler import endpoints, error_handlers, fields, lifecycle, pages
+from handler import compression, endpoints, error_handlers, fields, lifecycle, pages
 from handler.auth import csrf, signin
 from handler.auth.known_users import KnownUsers
 from handler.models.activity import Activities
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["MAX_FORM_PARTS"] = fields.MAX_PARTS
-    for part in (lifecycle, csrf, signin, endpoints, pages, error_handlers):
+    for part in (lifecycle, compression, csrf, signin, endpoints, pages, error_handlers):
         part.init_app(app)
     names = {rule.rule.strip("/") for rule in app.url_map.iter_rules()}
     app.wsgi_app = _without_prefix(app.wsgi_app, names)  # type: ignore[assignment, method-assign]

@@ -167,6 +167,16 @@ class BodyTooLarge(AdminError):
     )
 
 
+class AnswerTooLarge(AdminError):
+    status = 413
+    sentence = (
+        "The answer would be larger than the 6 MB that AWS Lambda lets pass: for predictions, "
+        'lower Moodle\'s "Analysis time limit per model" (Site administration › Analytics › '
+        "Analytics settings), so that it asks for fewer at once; otherwise use a server of your "
+        "own with the same bucket."
+    )
+
+
 class TooManyParts(AdminError):
     status = 413
     sentence = "The request has more than {limit} form fields; Moodle sends seven at most."

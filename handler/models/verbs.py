@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import mlcore
-from handler import answers, report
+from handler import answers, payload, report
 from handler.deadline import deadline
 from handler.logs import note, stage
 from handler.models.evaluations import Evaluations
@@ -75,6 +75,7 @@ def predict(models: Models, model: ModelId, data: bytes) -> answers.Predictions 
     with stage("parse"):
         dataset = mlcore.read_unlabelled(data)
     note(rows=len(dataset.sample_ids), features=dataset.X.shape[1])
+    payload.require_room(dataset.sample_ids)
     with stage("predict"):
         return answers.Predictions(dataset.sample_ids, *mlcore.predict(classifier, dataset))
 

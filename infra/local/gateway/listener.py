@@ -37,7 +37,10 @@ class Pool:
             return gateway.too_large
         working: Future[bytes] = self._executor.submit(self._invoke, event)
         try:
-            return response(gateway, working.result(timeout=gateway.seconds))
+            result = working.result(timeout=gateway.seconds)
+            if len(result) > PAYLOAD_BYTES:
+                return gateway.failed
+            return response(gateway, result)
         except TimeoutError:
             return gateway.too_slow  # the function works on
         except FunctionFailed:
