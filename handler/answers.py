@@ -97,7 +97,7 @@ def of_evaluation(evaluation: Evaluation, min_score: float, max_deviation: float
         status |= LOW_SCORE
         info.append(
             f"The model predicts not well enough: its score is {answer['score']:.2f}, and at least "
-            f"{min_score:.2f} is asked for. Other indicators or another time splitting may help."
+            f"{min_score:.2f} is asked for. Other indicators or another analysis interval may help."
         )
     if deviation > max_deviation:
         status |= NOT_ENOUGH_DATA

@@ -64,15 +64,15 @@ class NoCredentials(AdminError):
     status = 401
     sentence = (
         "The request has no username and password: enter them in Moodle under Site administration "
-        "> Plugins > Machine learning backends > Python machine learning backend."
+        "› Plugins › Machine learning backend settings › Python machine learning backend."
     )
 
 
 class WrongCredentials(AdminError):
     status = 401
     sentence = (
-        "The username or the password is wrong: correct them in Moodle under Site administration > "
-        "Plugins > Machine learning backends > Python machine learning backend."
+        "The username or the password is wrong: correct them in Moodle under Site administration › "
+        "Plugins › Machine learning backend settings › Python machine learning backend."
     )
 
 

@@ -6,7 +6,10 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-FORM = "Site administration > Plugins > Machine learning backends > Python machine learning backend"
+FORM = (
+    "Site administration › Plugins › Machine learning backend settings › "
+    "Python machine learning backend"
+)
 SET = "php admin/cli/cfg.php --component=mlbackend_python"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from handler.moodle_settings import FORM, Address, commands, form
 
 CHOOSE = (
-    "Then choose it under Site administration > Analytics > Analytics settings as the default "
+    "Then choose it under Site administration › Analytics › Analytics settings as the default "
     "predictions processor."
 )
 

@@ -232,7 +232,7 @@ def _setup() -> dict[str, Any]:
         "path": address.path,
         "form": moodle_settings.form(*entered),
         "commands": commands,
-        "place": moodle_settings.FORM.split(" > "),
+        "place": moodle_settings.FORM.split(" › "),
     }
 
 

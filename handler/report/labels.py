@@ -1,4 +1,4 @@
-r"""Moodle's names in plain words: targets, their classes, time splittings and indicators.
+r"""Moodle's names in plain words: targets, their classes, analysis intervals and indicators.
 
 In a dataset they are names of PHP classes, ``\core_course\analytics\target\course_dropout`` say.
 Only what is known of a name is said; one of a plugin is made readable as it stands.
@@ -8,31 +8,49 @@ from __future__ import annotations
 
 import re
 
+# as Moodle's language files call them
 _TARGETS = {
     "course_dropout": "Students at risk of dropping out",
-    "course_completion": "Students at risk of not completing the course",
-    "course_competencies": "Students at risk of not achieving the course's competencies",
-    "course_gradetopass": "Students at risk of not reaching the grade to pass",
+    "course_completion": "Students at risk of not meeting the course completion conditions",
+    "course_competencies": "Students at risk of not achieving the competencies assigned to a "
+    "course",
+    "course_gradetopass": "Students at risk of not achieving the minimum grade to pass the course",
     "no_access_since_course_start": "Students who have not accessed the course yet",
     "no_recent_accesses": "Students who have not accessed the course recently",
     "no_teaching": "Courses at risk of not starting",
 }
-_TIME_SPLITTINGS = {
-    "deciles": "A prediction after each tenth of the course, from that tenth",
-    "deciles_accum": "A prediction after each tenth of the course, from all of it so far",
-    "quarters": "A prediction after each quarter of the course, from that quarter",
-    "quarters_accum": "A prediction after each quarter of the course, from all of it so far",
-    "single_range": "One prediction, from the whole course",
-    "no_splitting": "One prediction, whenever there is something to predict",
-    "one_week_after_start": "A prediction one week after the start",
-    "one_month_after_start": "A prediction one month after the start",
-    "ten_percent_after_start": "A prediction after the first tenth of the course",
-    "past_3_days": "A prediction every 3 days, from those 3 days",
-    "past_week": "A prediction every week, from that week",
-    "past_month": "A prediction every month, from that month",
-    "upcoming_3_days": "A prediction every 3 days, about the next 3 days",
-    "upcoming_week": "A prediction every week, about the next week",
-    "upcoming_fortnight": "A prediction every fortnight, about the next fortnight",
+# Moodle's name, and what it means
+_ANALYSIS_INTERVALS = {
+    "deciles": ("Last tenth", "a prediction after each tenth of the course, from that tenth"),
+    "deciles_accum": (
+        "All previous tenths",
+        "a prediction after each tenth of the course, from all of it so far",
+    ),
+    "quarters": (
+        "Last quarter",
+        "a prediction after each quarter of the course, from that quarter",
+    ),
+    "quarters_accum": (
+        "All previous quarters",
+        "a prediction after each quarter of the course, from all of it so far",
+    ),
+    "single_range": ("From start to end", "one prediction, from the whole course"),
+    "no_splitting": ("No time limits", "one prediction, whenever there is something to predict"),
+    "one_week_after_start": ("One week after start", "one prediction, after the first week"),
+    "one_month_after_start": ("One month after start", "one prediction, after the first month"),
+    "ten_percent_after_start": (
+        "10% after start",
+        "one prediction, after the first tenth of the course",
+    ),
+    "past_3_days": ("Past 3 days", "a prediction every 3 days, from those 3 days"),
+    "past_week": ("Past week", "a prediction every week, from that week"),
+    "past_month": ("Past month", "a prediction every month, from that month"),
+    "upcoming_3_days": ("Upcoming 3 days", "a prediction every 3 days, about the next 3 days"),
+    "upcoming_week": ("Upcoming week", "a prediction every week, about the next week"),
+    "upcoming_fortnight": (
+        "Upcoming fortnight",
+        "a prediction every fortnight, about the next fortnight",
+    ),
 }
 # of targets: who is a sample, and what is said of a class, in the past tense and as a short label
 _CLASSES = {
@@ -97,7 +115,7 @@ _CLASS_NAME = re.compile(r"\\?(?P<component>\w+)\\(?:\w+\\)*(?P<name>\w+)")
 
 
 def readable(name: str) -> str:
-    r"""Return a target's, a time splitting's or an indicator's name as people say it.
+    r"""Return a target's, an analysis interval's or an indicator's name as people say it.
 
     Parameters
     ----------
@@ -120,9 +138,10 @@ def _readable(name: str) -> str:
     component, short = _parts(name)
     plain = short.replace("_", " ")
     if component.startswith("core"):
-        for known in (_TARGETS, _TIME_SPLITTINGS):
-            if short in known:
-                return f"{known[short]} ({plain})"
+        if short in _TARGETS:
+            return f"{_TARGETS[short]} ({plain})"
+        if short in _ANALYSIS_INTERVALS:
+            return "{} ({})".format(*_ANALYSIS_INTERVALS[short])
         if short in _INDICATORS:
             return _INDICATORS[short]
     if component.startswith("mod_") and short in ("cognitive_depth", "social_breadth"):

@@ -50,7 +50,7 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
     if answer["status"] & answers.LOW_SCORE:
         why = (
             f"Its score is {score:.2f}, and this evaluation asks for {answer['min_score']:.2f}. "
-            "Try other indicators or another time splitting."
+            "Try other indicators or another analysis interval."
         )
         return Verdict("bad", "No: this model predicts too poorly", why)
     if answer["status"] & answers.NOT_ENOUGH_DATA:
@@ -88,7 +88,7 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
 
 def _not_evaluated(answer: dict[str, Any]) -> Verdict:
     what_to_do = (
-        "Train the model first (Analytics models > Actions), then evaluate it."
+        "Train the model first (Analytics models › Actions), then evaluate it."
         if answer["status"] == answers.NO_MODEL
         else "Evaluate again when more courses have ended."
     )

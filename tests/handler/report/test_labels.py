@@ -21,7 +21,7 @@ def test_the_examples_are_right():
     [
         (
             r"\core\analytics\time_splitting\quarters",
-            "A prediction after each quarter of the course, from that quarter (quarters)",
+            "Last quarter (a prediction after each quarter of the course, from that quarter)",
         ),
         (r"\mod_assign\analytics\indicator\social_breadth", "Assignment: social breadth"),
         (r"\mod_ours\analytics\indicator\speed", "speed, from mod ours"),

@@ -197,7 +197,7 @@ def test_a_model_without_moodles_names_is_told_as_it_stands(two_classes, context
     page = page_of(evaluation_log(*two_classes, replace(context, target="", time_splitting="")))
     assert "A model of Moodle's analytics" in page
     assert "samples of class 1" in page
-    assert "Time splitting" not in page
+    assert "Analysis interval" not in page
 
 
 def test_what_came_from_outside_is_no_markup(two_classes, context):
