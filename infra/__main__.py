@@ -14,8 +14,8 @@ from handler.__main__ import add_address
 from handler.errors import SettingsError
 from infra.aws import down, policies, smoke, status, up, users
 from infra.aws.account import Account, explained, sign_in
+from infra.aws.alarms import BUDGET_USD
 from infra.aws.errors import CommandFailed
-from infra.aws.template import BUDGET_USD
 from infra.aws.tools import Tools
 from infra.local import demo, serve, server
 
@@ -121,8 +121,8 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     start.add_argument(
         "--email",
-        help=f"where to send alarms about errors and about more than {BUDGET_USD} USD a month; "
-        "'' ends them",
+        help="where to send alarms about errors, and about more than "
+        f"{BUDGET_USD} USD a month of the whole account; '' ends them",
     )
     start.add_argument("--dry-run", action="store_true", help="only say what would be done")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.aws import errors, function, stack, status, zappa_settings
+from infra.aws import alarms, errors, function, stack, status, zappa_settings
 from infra.aws.account import Account
 from infra.aws.steps import Step, announce, do
 from infra.aws.tools import Tools
@@ -73,6 +73,8 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
                 lambda: stack.delete(account, names.api_stack),
             )
         )
+    if alarms.are_on(account):
+        steps.append(Step("Remove the alarms and the budget", lambda: alarms.switch_off(account)))
     if _exists(account, names.uploads):
         steps.append(
             Step(
@@ -80,12 +82,12 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
                 lambda: _empty(account, names.uploads),
             )
         )
-    if stack.status(account):
+    if stack.status(account, account.names.stack):
         steps.append(
             Step(
-                f'Delete the stack "{names.stack}": the role, the log and the alarms; the models '
+                f'Delete the stack "{names.stack}": the role, the log and the HTTP API; the models '
                 "and the users stay",
-                lambda: stack.delete(account),
+                lambda: stack.delete(account, names.stack),
             )
         )
     if models_too and _exists(account, names.models):

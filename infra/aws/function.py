@@ -30,31 +30,57 @@ def configuration(account: Account) -> dict[str, Any] | None:
 
 def addresses(account: Account) -> list[Address]:
     """Return the addresses that there are, the best for Moodle first."""
-    return [address for find in (_function_url, api_gateway) if (address := find(account))]
+    found = (find(account) for find in (_function_url, _http_api, rest_api))
+    return [address for address in found if address]
 
 
 def _function_url(account: Account) -> Address | None:
     try:
         url = account.client("lambda").get_function_url_config(FunctionName=account.names.function)
     except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_THERE:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return None
         raise
     return Address(url["FunctionUrl"].rstrip("/"), "function URL", 900)
 
 
-def api_gateway(account: Account) -> Address | None:
+def _http_api(account: Account) -> Address | None:
+    api = http_api_id(account)
+    return Address(_api_url(account, api), "HTTP API", 30) if api else None
+
+
+def rest_api(account: Account) -> Address | None:
     """Return the address of Zappa's API Gateway; None where its stack or the API itself is gone."""
+    api = _resource(account, account.names.api_stack, "Api")
+    if api is None:
+        return None
     try:
-        api = account.client("cloudformation").describe_stack_resource(
-            StackName=account.names.api_stack, LogicalResourceId="Api"
-        )["StackResourceDetail"]["PhysicalResourceId"]
         account.client("apigateway").get_rest_api(restApiId=api)
     except ClientError as error:
         if error.response["Error"]["Code"] in _NOT_THERE:
             return None
         raise
-    except KeyError:  # of a stack that was not finished
-        return None
-    host = f"{api}.execute-api.{account.names.region}.amazonaws.com"
-    return Address(f"https://{host}/{STAGE}", "API Gateway", API_SECONDS)
+    return Address(f"{_api_url(account, api)}/{STAGE}", "REST API", API_SECONDS)
+
+
+def http_api_id(account: Account) -> str | None:
+    """Return the identifier of our stack's HTTP API; None where there is none."""
+    return _resource(account, account.names.stack, "HttpApi")
+
+
+def _api_url(account: Account, api: str | None) -> str:
+    return f"https://{api}.execute-api.{account.names.region}.amazonaws.com"
+
+
+def _resource(account: Account, stack: str, name: str) -> str | None:
+    """Return the identifier of a stack's resource; None where there is none, or not yet."""
+    try:
+        found = account.client("cloudformation").describe_stack_resource(
+            StackName=stack, LogicalResourceId=name
+        )["StackResourceDetail"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NOT_THERE:
+            return None
+        raise
+    identifier: str | None = found.get("PhysicalResourceId")
+    return identifier

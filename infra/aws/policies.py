@@ -114,6 +114,7 @@ def deployer() -> Policy:
             "Resource": [
                 names.arn("cloudformation", f"stack/{names.stack}/*"),
                 names.arn("cloudformation", f"stack/{names.api_stack}/*"),
+                names.arn("cloudformation", f"stack/{names.alarm_stack}/*"),
             ],
         },
         # CloudFormation acts with the caller's rights and reads and sets every property of a
@@ -174,6 +175,8 @@ def deployer() -> Policy:
             "Resource": [
                 "arn:aws:apigateway:*::/restapis",
                 "arn:aws:apigateway:*::/restapis/*",
+                "arn:aws:apigateway:*::/apis",
+                "arn:aws:apigateway:*::/apis/*",
                 "arn:aws:apigateway:*::/tags/*",
             ],
         },
@@ -217,7 +220,7 @@ def deployer() -> Policy:
             "Effect": "Allow",
             "Action": ["cloudwatch:*", "sns:*", "budgets:*"],
             "Resource": [
-                names.arn("cloudwatch", f"alarm:{names.alarm}"),
+                names.arn("cloudwatch", f"alarm:{names.alarms}-*"),
                 names.arn("sns", names.topic),
                 names.arn("sns", f"{names.topic}:*"),
                 names.global_arn("budgets", f"budget/{PROJECT}-*"),

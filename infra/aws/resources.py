@@ -11,6 +11,8 @@ PROJECT = "moodle-mlbackend"
 STAGE = "production"
 FUNCTION = f"{PROJECT}-{STAGE}"  # as Zappa makes it of project_name and stage
 
+TAGS = {"Project": PROJECT}  # of all that can be tagged, to find it and what it costs
+
 # https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
 WITHOUT_FUNCTION_URLS = (
     *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
@@ -38,7 +40,8 @@ class Names:
     function = FUNCTION
     log_group = f"/aws/lambda/{FUNCTION}"
     topic = f"{PROJECT}-alarms"
-    alarm = f"{PROJECT}-errors"
+    alarms = PROJECT  # how the alarms' names begin
+    alarm_stack = f"{PROJECT}-alarms"
 
     @property
     def models(self) -> str:

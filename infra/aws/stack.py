@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from infra.aws import errors
 from infra.aws.account import Account
-from infra.aws.template import template
+from infra.aws.resources import TAGS
+
+Template = dict[str, Any]
 
 USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 
@@ -33,9 +36,15 @@ _PLAIN_NAMES = {
     "UploadsPolicy": "its rule to encrypt connections",
     "Role": "the function's role",
     "Log": "the function's log",
-    "AlarmTopic": "the list of who gets alarms",
+    "HttpApi": "the HTTP API",
+    "HttpApiIntegration": "its way to the function",
+    "HttpApiRoute": "its one route",
+    "HttpApiStage": "its bounds on requests",
+    "Topic": "the list of who gets alarms",
+    "FailuresInLog": "the count of failures in the log",
     "ErrorAlarm": "the alarm on errors",
-    "Budget": "the budget",
+    "GatewayAlarm": "the alarm on what the gateways cut short",
+    "ThrottleAlarm": "the alarm on requests that were turned away",
 }
 _PLAIN_STATES = {
     "CREATE_COMPLETE": "made",
@@ -46,20 +55,13 @@ _PLAIN_STATES = {
 }
 
 
-def status(account: Account, name: str | None = None) -> str | None:
-    """Return a stack's state, as CloudFormation calls it; None where there is no stack.
-
-    Parameters
-    ----------
-    account : Account
-    name : str, optional
-        Our own stack's when left out.
-    """
-    stack = _describe(account.client("cloudformation"), name or account.names.stack)
+def status(account: Account, name: str) -> str | None:
+    """Return a stack's state, as CloudFormation calls it; None where there is no stack."""
+    stack = _describe(account.client("cloudformation"), name)
     return stack["StackStatus"] if stack else None
 
 
-def settled(account: Account, name: str | None = None) -> str | None:
+def settled(account: Account, name: str) -> str | None:
     """Return the state in which a stack comes to rest, after waiting for what is under way."""
     state = status(account, name)
     if _is_under_way(state):
@@ -75,14 +77,18 @@ def is_new(state: str | None) -> bool:
     return state is None or state in _UNFINISHED
 
 
-def apply(account: Account, email: str | None = None) -> None:
-    """Make the stack, or make it what the template says today.
+def apply(
+    account: Account, name: str, template: Template, parameters: Mapping[str, str | None]
+) -> None:
+    """Make a stack, or make it what its template says today.
 
     Parameters
     ----------
     account : Account
-    email : str, optional
-        Where alarms go; empty: nowhere; None: where they went until now.
+    name : str
+    template : dict
+    parameters : mapping of str to str
+        Of the template; None: as it was until now.
 
     Raises
     ------
@@ -90,28 +96,30 @@ def apply(account: Account, email: str | None = None) -> None:
         With AWS's reasons when it took the change back.
     """
     cloudformation = account.client("cloudformation")
-    state = settled(account)
+    state = settled(account, name)
     new = is_new(state)
     if new and state is not None:
         print("  removing what is left of an unfinished attempt", flush=True)
-        delete(account)
+        delete(account, name)
     elif not new and state not in USABLE:
-        raise errors.StackStuck(stack=account.names.stack, status=state)
-    change = _change_set(cloudformation, account, new, email)
+        raise errors.StackStuck(stack=name, status=state)
+    change = _change_set(cloudformation, name, template, parameters, new)
     if change is None:
         print("  nothing to change", flush=True)
         return
     stack = _describe(cloudformation, change["StackId"])
     assert stack is not None
     seen = {event["EventId"] for event in _events(cloudformation, stack["StackId"])}
-    cloudformation.execute_change_set(ChangeSetName=change["ChangeSetId"])
+    cloudformation.execute_change_set(
+        ChangeSetName=change["ChangeSetId"], StackName=stack["StackId"]
+    )
     _follow(cloudformation, stack["StackId"], seen, _DONE)
 
 
-def delete(account: Account, name: str | None = None) -> None:
+def delete(account: Account, name: str) -> None:
     """Delete a stack and wait until it is gone; what it is to retain stays."""
     cloudformation = account.client("cloudformation")
-    stack = _describe(cloudformation, name or account.names.stack)
+    stack = _describe(cloudformation, name)
     if stack is None:
         return
     seen = {event["EventId"] for event in _events(cloudformation, stack["StackId"])}
@@ -135,31 +143,39 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def _change_set(
-    cloudformation: Any, account: Account, new: bool, email: str | None
+    cloudformation: Any,
+    stack: str,
+    template: Template,
+    parameters: Mapping[str, str | None],
+    new: bool,
 ) -> dict[str, Any] | None:
     """Let CloudFormation work out what is to change; None: nothing is.
 
     A change set, because only that can take over the bucket of an earlier installation.
     """
-    stack = account.names.stack
-    given = {"UsePreviousValue": True} if email is None else {"ParameterValue": email}
-    parameter = {"ParameterValue": email or ""} if new else given
     made = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=f"up-{uuid.uuid4().hex}",
         ChangeSetType="CREATE" if new else "UPDATE",
-        TemplateBody=json.dumps(template(account.names)),
-        Parameters=[{"ParameterKey": "Email", **parameter}],
+        TemplateBody=json.dumps(template),
+        Parameters=[
+            {"ParameterKey": key}
+            | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
+            for key, value in parameters.items()
+        ],
         Capabilities=["CAPABILITY_NAMED_IAM"],  # the role has a name of ours
         ImportExistingResources=True,
+        Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
     )
+    # IAM is asked about the stack, whose name an identifier alone does not tell it
+    which = {"ChangeSetName": made["Id"], "StackName": made["StackId"]}
     while True:
-        change: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=made["Id"])
+        change: dict[str, Any] = cloudformation.describe_change_set(**which)
         if not change["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
             break
         time.sleep(_POLL_SECONDS)
     if change["Status"] == "FAILED":
-        cloudformation.delete_change_set(ChangeSetName=made["Id"])
+        cloudformation.delete_change_set(**which)
         reason = change["StatusReason"]
         if "didn't contain changes" in reason or "No updates are to be performed" in reason:
             return None

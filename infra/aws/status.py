@@ -18,7 +18,7 @@ _DAYS = 7
 _ERRORS = 5
 _WIDTH = 240
 # What the server logs of its own failures, and Lambda of a process that crashed or took too long.
-_FAILURES = '?"[ERROR]" ?"[CRITICAL]" ?"Task timed out" ?"Runtime."'
+FAILURES = '?"[ERROR]" ?"[CRITICAL]" ?"Task timed out" ?"Runtime."'
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def run(account: Account) -> None:
 def overview(account: Account) -> Iterator[str]:
     """Say in some lines what there is."""
     yield _line("Account", f"{account.names.account}, region {account.names.region}")
-    yield _line("Stack", stack.status(account) or "none")
+    yield _line("Stack", stack.status(account, account.names.stack) or "none")
     found = function.configuration(account)
     kept = stored(account)
     if found is None:
@@ -98,7 +98,7 @@ def _failures(account: Account) -> Iterator[str]:
         for page in pages.paginate(
             logGroupName=account.names.log_group,
             startTime=int((time.time() - _DAYS * 86_400) * 1000),
-            filterPattern=_FAILURES,
+            filterPattern=FAILURES,
         ):
             latest.extend(page["events"])
     except ClientError as error:

@@ -14,7 +14,6 @@ from infra.aws.resources import Names
 LOG_DAYS = 30
 OLD_VERSION_DAYS = 30
 UPLOAD_DAYS = 7
-BUDGET_USD = 5
 
 # of an API, in requests; a Moodle sends a few each night
 RATE = 10  # a second
@@ -24,32 +23,18 @@ Resource = dict[str, Any]
 
 
 def template(names: Names) -> dict[str, Any]:
-    """Return the template for a region of an account.
-
-    Its one parameter, ``Email``, may be empty; else an alarm on the function's errors and a monthly
-    budget of the account go there.
-    """
+    """Return the template for a region of an account: what the server cannot be without."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Moodle's machine learning backend: buckets, role, log and alarms",
-        "Parameters": {
-            "Email": {
-                "Type": "String",
-                "Default": "",
-                "Description": "Gets alarms about errors and costs; empty: nobody does.",
-            }
-        },
-        "Conditions": {"HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, ""]}]}},
+        "Description": "Moodle's machine learning backend: buckets, role, log and HTTP API",
         "Resources": {
             "Models": models_bucket(names),
-            "ModelsPolicy": _tls_only(names.models, "Models"),
+            "ModelsPolicy": _models_policy(names),
             "Uploads": _uploads_bucket(names),
             "UploadsPolicy": _tls_only(names.uploads, "Uploads"),
             "Role": role(names),
             "Log": log(names),
-            "AlarmTopic": _alarm_topic(names),
-            "ErrorAlarm": _error_alarm(names),
-            "Budget": _budget(names),
+            **http_api(names),
         },
     }
 
@@ -133,6 +118,12 @@ def _tls_only(bucket: str, resource: str) -> Resource:
     }
 
 
+def _models_policy(names: Names) -> Resource:
+    # as long as there is the bucket
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    return kept | _tls_only(names.models, "Models")
+
+
 def role(names: Names) -> Resource:
     """Return the function's role."""
     return {
@@ -207,68 +198,5 @@ def http_api(names: Names) -> dict[str, Resource]:
                     "ThrottlingBurstLimit": BURST,
                 },
             },
-        },
-    }
-
-
-def _alarm_topic(names: Names) -> Resource:
-    return {
-        "Type": "AWS::SNS::Topic",
-        "Condition": "HasEmail",
-        "Properties": {
-            "TopicName": names.topic,
-            "Subscription": [{"Protocol": "email", "Endpoint": {"Ref": "Email"}}],
-        },
-    }
-
-
-def _error_alarm(names: Names) -> Resource:
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Condition": "HasEmail",
-        "Properties": {
-            "AlarmName": names.alarm,
-            "AlarmDescription": "Moodle's machine learning backend crashed or ran out of time or "
-            "memory. 'python -m infra status' shows its last errors.",
-            "Namespace": "AWS/Lambda",
-            "MetricName": "Errors",
-            "Dimensions": [{"Name": "FunctionName", "Value": names.function}],
-            "Statistic": "Sum",
-            "Period": 3600,
-            "EvaluationPeriods": 1,
-            "Threshold": 1,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "TreatMissingData": "notBreaching",
-            "AlarmActions": [{"Ref": "AlarmTopic"}],
-        },
-    }
-
-
-def _budget(names: Names) -> Resource:
-    def mail_at(percent: int, kind: str) -> dict[str, Any]:
-        return {
-            "Notification": {
-                "NotificationType": kind,
-                "ComparisonOperator": "GREATER_THAN",
-                "Threshold": percent,
-                "ThresholdType": "PERCENTAGE",
-            },
-            "Subscribers": [{"SubscriptionType": "EMAIL", "Address": {"Ref": "Email"}}],
-        }
-
-    return {
-        "Type": "AWS::Budgets::Budget",
-        "Condition": "HasEmail",
-        "Properties": {
-            "Budget": {
-                "BudgetName": names.budget,
-                "BudgetType": "COST",
-                "TimeUnit": "MONTHLY",
-                "BudgetLimit": {"Amount": BUDGET_USD, "Unit": "USD"},
-            },
-            "NotificationsWithSubscribers": [
-                mail_at(100, "ACTUAL"),
-                mail_at(100, "FORECASTED"),
-            ],
         },
     }

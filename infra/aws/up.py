@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra import moodle_settings
-from infra.aws import errors, function, smoke, stack, users, zappa_settings
-from infra.aws.account import Account
+from infra.aws import alarms, errors, function, smoke, stack, users, zappa_settings
+from infra.aws.account import Account, explained
+from infra.aws.errors import CommandFailed
 from infra.aws.steps import Step, announce, do
-from infra.aws.template import BUDGET_USD, LOG_DAYS
+from infra.aws.template import LOG_DAYS, template
 from infra.aws.tools import Tools
 
 
@@ -37,21 +40,16 @@ def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int
 def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
     """Return the steps that lead from what there is now to a working server."""
     names = account.names
-    new = stack.is_new(stack.status(account))
+    new = stack.is_new(stack.status(account, account.names.stack))
     has_users = _has_users(account)
     passwords: dict[str, str] = {}
-    alarms = (
-        f", and alarms on errors and on more than {BUDGET_USD} USD a month to {email}"
-        if email
-        else ""
-    )
     return [
         Step("Build the code for AWS Lambda and check it (make package)", tools.package),
         Step(
             f'{"Make" if new else "Bring up to date"} the stack "{names.stack}": the buckets '
             f"{names.models} and {names.uploads}, the role {names.role}, a log that is kept for "
-            f"{LOG_DAYS} days{alarms}",
-            lambda: _make_stack(account, email),
+            f"{LOG_DAYS} days, and an HTTP API whose address fits Moodle's form",
+            lambda: stack.apply(account, names.stack, template(names), {}),
         ),
         Step(
             f"Write these names into {zappa_settings.FILE.name}",
@@ -71,14 +69,36 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             "Test each address with a small training and prediction",
             lambda: smoke.run(account),
         ),
+        *_alarm_steps(account, email),
         Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
     ]
 
 
-def _make_stack(account: Account, email: str | None) -> None:
-    stack.apply(account, email)
+def _alarm_steps(account: Account, email: str | None) -> list[Step]:
+    """Return what is to be done about alarms, after all that matters more."""
+    there = alarms.are_on(account)
     if email:
-        print(f"  AWS has sent a mail to {email}: alarms go there once its link was clicked.")
+        title = (
+            f"Set up alarms on errors and on more than {alarms.BUDGET_USD} USD a month to {email}"
+        )
+    elif email is None and there:
+        title = "Bring the alarms up to date"
+    elif there:
+        title = "Remove the alarms and the budget"
+    else:
+        return []
+    return [Step(title, lambda: _change_alarms(account, email))]
+
+
+def _change_alarms(account: Account, email: str | None) -> None:
+    try:
+        if email == "":
+            alarms.switch_off(account)
+        else:
+            alarms.switch_on(account, email)
+    except (CommandFailed, BotoCoreError, ClientError) as error:
+        print(f"  Not done: {explained(error, account.names.region)}")
+        print("  All else works, and stays as it is. With --email it is tried again.", flush=True)
 
 
 def _fill_settings(account: Account) -> None:
@@ -115,7 +135,7 @@ def _deployment(account: Account) -> str:
 
 def _is_sound(account: Account, state: str | None) -> bool:
     """Say whether Zappa's stack, which is in this state, and its API are there."""
-    return state in stack.USABLE and function.api_gateway(account) is not None
+    return state in stack.USABLE and function.rest_api(account) is not None
 
 
 def _has_users(account: Account) -> bool:

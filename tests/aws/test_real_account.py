@@ -47,7 +47,11 @@ def account():
 @pytest.fixture(scope="module")
 def printed(account):
     """What `up` prints in an account without anything; afterwards all is removed again."""
-    if stack.status(account) or function.configuration(account) or status.stored(account):
+    if (
+        stack.status(account, account.names.stack)
+        or function.configuration(account)
+        or status.stored(account)
+    ):
         pytest.fail("There is an installation in this region: choose another one for this test.")
     settings = zappa_settings.FILE.read_text()
     try:
@@ -55,7 +59,7 @@ def printed(account):
     finally:
         infra("down", "--models-too", "--yes")
         zappa_settings.FILE.write_text(settings)
-    assert stack.status(account) is None
+    assert stack.status(account, account.names.stack) is None
     assert status.stored(account) is None
 
 
@@ -173,6 +177,6 @@ def test_down_keeps_the_models_and_up_takes_them_into_use_again(account, printed
     kept = status.stored(account)
     assert kept.models
     assert account.names.models in infra("down", "--yes")
-    assert stack.status(account) is None
+    assert stack.status(account, account.names.stack) is None
     infra("up")
     assert status.stored(account) == kept

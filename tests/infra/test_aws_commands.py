@@ -10,7 +10,7 @@ from handler.auth.known_users import KEY
 from handler.moodle_settings import Address
 from handler.settings import BUCKET
 from infra import __main__ as command
-from infra.aws import down, policies, smoke, template, tools, up, users
+from infra.aws import alarms, down, policies, smoke, template, tools, up, users
 from infra.aws.resources import Names
 from infra.aws.tools import Tools
 from infra.local.client import Answer
@@ -194,6 +194,6 @@ def test_every_command_explains_itself_and_is_in_the_manual(words, capsys):
 
 
 def test_the_manuals_numbers_are_those_of_the_template():
-    assert f"exceed {template.BUDGET_USD} USD" in MANUAL
+    assert f"exceed {alarms.BUDGET_USD} USD" in MANUAL
     assert f"plus {template.OLD_VERSION_DAYS} days as an old version" in MANUAL
     assert f"| {template.LOG_DAYS} days |" in MANUAL

@@ -52,19 +52,24 @@ class CloudFormation:
     def paginate(self, StackName):
         return [{"StackEvents": self.events[::-1]}]
 
-    def describe_change_set(self, ChangeSetName):
+    def describe_change_set(self, ChangeSetName, StackName):
+        assert StackName == ID
         return {"StackId": ID, "ChangeSetId": "change", **self.change}
 
     def create_change_set(self, **sent):
         self.asked.append(f"create {sent['ChangeSetType']}")
         assert sent["ImportExistingResources"]
-        return {"Id": "change"}
+        return {"Id": "change", "StackId": ID}
 
     def __getattr__(self, operation):
         return lambda **_: self.asked.append(operation)
 
 
 MISSING = "Stack with id moodle-mlbackend does not exist"
+
+
+def bring_up(account):
+    stack.apply(account, "moodle-mlbackend", {}, {})
 
 
 @pytest.fixture
@@ -86,7 +91,7 @@ def test_what_happens_is_told_in_plain_words(account, cloudformation, capsys):
         ("CREATE_IN_PROGRESS", event(3, "Role", "CREATE_COMPLETE")),
         ("CREATE_COMPLETE", event(4, "moodle-mlbackend", "CREATE_COMPLETE")),
     )
-    stack.apply(account)
+    bring_up(account)
     assert capsys.readouterr().out == (
         "  taken over as it was: the bucket for the models\n  made: the function's role\n"
     )
@@ -105,7 +110,7 @@ def test_a_rollback_is_told_with_aws_reasons_and_advice(account, cloudformation)
         ("ROLLBACK_COMPLETE",),
     )
     with pytest.raises(errors.StackFailed) as failure:
-        stack.apply(account)
+        bring_up(account)
     told = str(failure.value)
     assert "the function's role: User x is not authorized to perform: iam:TagRole" in told
     assert "python -m infra policy" in told
@@ -118,13 +123,13 @@ def test_what_an_unfinished_attempt_left_is_removed_first(account, cloudformatio
     client = cloudformation(
         (left,), (left,), ("DELETE_IN_PROGRESS",), ("DELETE_COMPLETE",), ("CREATE_COMPLETE",)
     )
-    stack.apply(account)
+    bring_up(account)
     assert client.asked == ["delete_stack", "create CREATE", "execute_change_set"]
 
 
 def test_a_change_that_is_under_way_is_waited_for(account, cloudformation, capsys):
     client = cloudformation(("UPDATE_IN_PROGRESS",), ("UPDATE_COMPLETE",))
-    stack.apply(account)
+    bring_up(account)
     assert "waiting for an earlier change to end" in capsys.readouterr().out
     assert client.asked == ["create UPDATE", "execute_change_set"]
 
@@ -133,14 +138,14 @@ def test_the_state_before_is_not_taken_for_the_end(account, cloudformation):
     client = cloudformation(("UPDATE_COMPLETE",), ("UPDATE_COMPLETE",))
     begins = iter([[], [], [event(1, "moodle-mlbackend", "UPDATE_IN_PROGRESS")]])
     client.paginate = lambda StackName: [{"StackEvents": next(begins)}]
-    stack.apply(account)
+    bring_up(account)
     assert next(begins, "all asked") == "all asked"
 
 
 def test_a_stack_that_only_a_person_can_help_is_told(account, cloudformation):
     cloudformation(("UPDATE_ROLLBACK_FAILED",))
     with pytest.raises(errors.StackStuck, match="Continue update rollback"):
-        stack.apply(account)
+        bring_up(account)
 
 
 def test_nothing_to_change(account, cloudformation, capsys):
@@ -148,7 +153,7 @@ def test_nothing_to_change(account, cloudformation, capsys):
     client = cloudformation(
         ("UPDATE_COMPLETE",), change={"Status": "FAILED", "StatusReason": reason}
     )
-    stack.apply(account)
+    bring_up(account)
     assert capsys.readouterr().out == "  nothing to change\n"
     assert client.asked == ["create UPDATE", "delete_change_set"]
 
@@ -156,7 +161,7 @@ def test_nothing_to_change(account, cloudformation, capsys):
 def test_a_change_that_cannot_be_worked_out_is_told(account, cloudformation):
     cloudformation((None,), change={"Status": "FAILED", "StatusReason": "No such role."})
     with pytest.raises(errors.StackFailed, match=r"No such role\."):
-        stack.apply(account)
+        bring_up(account)
 
 
 def test_a_deletion_that_fails_is_told(account, cloudformation):
@@ -166,7 +171,7 @@ def test_a_deletion_that_fails_is_told(account, cloudformation):
         ("DELETE_FAILED", event(1, "Uploads", "DELETE_FAILED", "The bucket is not empty")),
     )
     with pytest.raises(errors.StackFailed, match="for uploading the code: The bucket is not empty"):
-        stack.delete(account)
+        stack.delete(account, "moodle-mlbackend")
 
 
 def test_other_errors_are_not_taken_for_a_missing_stack(account, monkeypatch, cloudformation):
@@ -177,4 +182,4 @@ def test_other_errors_are_not_taken_for_a_missing_stack(account, monkeypatch, cl
 
     client.describe_stacks = refuse
     with pytest.raises(ClientError):
-        stack.status(account)
+        stack.status(account, "moodle-mlbackend")

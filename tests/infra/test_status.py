@@ -39,7 +39,7 @@ def test_what_is_there(deployed, names, capsys):
     printed = capsys.readouterr().out
     assert "Function  moodle-mlbackend-production, Active, python3.13, 1769 MB" in printed
     assert "lambda-url.eu-central-1.on.aws (function URL)" in printed
-    assert "execute-api.eu-central-1.amazonaws.com/production (API Gateway)" in printed
+    assert "execute-api.eu-central-1.amazonaws.com/production (REST API)" in printed
     assert "Users     my-moodle\n" in printed
     assert f"Models    1 model, 2.0 MB, in the bucket {names.models}\n" in printed
     assert "scrypt" not in printed

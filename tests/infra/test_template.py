@@ -1,13 +1,11 @@
 """What the stack holds, as far as it can be read from its template."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from infra.aws import policies
+from infra.aws import alarms, policies
 from infra.aws.resources import PROJECT, STAGE
 from infra.aws.template import template
 
@@ -17,15 +15,6 @@ ZAPPA = Path(__file__).parents[2] / "zappa_settings.json"
 @pytest.fixture
 def resources(names):
     return template(names)["Resources"]
-
-
-def test_cfn_lint_finds_nothing(names, tmp_path):
-    file = tmp_path / "template.json"
-    file.write_text(json.dumps(template(names)))
-    cfn_lint = Path(sys.executable).with_name("cfn-lint")
-    command = [cfn_lint, "--regions", names.region, "--", file]
-    checked = subprocess.run(command, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_template_fits_into_a_request(names):
@@ -49,7 +38,8 @@ def test_buckets_are_encrypted_and_private(resources, bucket):
 
 def test_models_are_versioned_and_outlive_the_stack(resources):
     models = resources["Models"]
-    assert models["DeletionPolicy"] == models["UpdateReplacePolicy"] == "Retain"
+    for kept in (models, resources["ModelsPolicy"]):
+        assert kept["DeletionPolicy"] == kept["UpdateReplacePolicy"] == "Retain"
     assert models["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
     old = models["Properties"]["LifecycleConfiguration"]["Rules"][0]
     assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
@@ -66,11 +56,35 @@ def test_the_log_has_an_end(resources, names):
     assert properties == {"LogGroupName": names.log_group, "RetentionInDays": 30}
 
 
-def test_without_an_address_there_are_no_alarms(names):
-    whole = template(names)
-    assert whole["Parameters"]["Email"]["Default"] == ""
-    conditional = {name for name, it in whole["Resources"].items() if "Condition" in it}
-    assert conditional == {"AlarmTopic", "ErrorAlarm", "Budget"}
+def test_the_http_api_calls_the_function_with_the_function_s_role(resources, names):
+    """So it needs no right in the policy of a function that may be deployed anew."""
+    integration = resources["HttpApiIntegration"]["Properties"]
+    assert integration["IntegrationUri"].endswith(f":function:{names.function}")
+    assert integration["CredentialsArn"] == {"Fn::GetAtt": ["Role", "Arn"]}
+    assert integration["PayloadFormatVersion"] == "2.0"
+    assert resources["HttpApiStage"]["Properties"]["StageName"] == "$default"
+
+
+def test_every_metric_that_rings_is_about_this_function(names):
+    parts = alarms.template(names, "api123")["Resources"]
+    rings = {
+        (metric["MetricStat"]["Metric"]["Namespace"], metric["MetricStat"]["Metric"]["MetricName"])
+        for part in parts.values()
+        if part["Type"] == "AWS::CloudWatch::Alarm"
+        for metric in part["Properties"]["Metrics"]
+        if "MetricStat" in metric
+    }
+    assert rings == {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Url5xxCount"),
+        ("AWS/ApiGateway", "5XXError"),
+        ("AWS/ApiGateway", "5xx"),
+        ("MoodleMlbackend", "Failed"),
+    }
+    counted = parts["FailuresInLog"]["Properties"]
+    assert counted["LogGroupName"] == names.log_group
+    assert counted["MetricTransformations"][0]["MetricName"] == "Failed"
 
 
 def test_labels_are_those_that_zappa_makes(names):

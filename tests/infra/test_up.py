@@ -8,11 +8,7 @@ from botocore.exceptions import ClientError
 
 from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
-from infra.aws import down, errors, function, smoke, stack, status, up, users
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Tried to parse AWS..(S3..BucketPolicy|CloudWatch..Alarm|Budgets..Budget)"
-)
+from infra.aws import alarms, down, errors, function, smoke, stack, status, up, users
 
 
 @pytest.fixture
@@ -53,12 +49,12 @@ def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names
     assert really_bring_up() == 0
     printed = capsys.readouterr().out
     assert zappa.commands == ["make package", "zappa deploy production"]
-    assert stack.status(account) == "CREATE_COMPLETE"
+    assert stack.status(account, account.names.stack) == "CREATE_COMPLETE"
     assert variables(account)["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
     assert VARIABLE not in variables(account)
     assert re.fullmatch(r"moodle:sha256:[0-9a-f]{32}:[0-9a-f]{64}", stored_users(account))
-    assert printed.count("/version says 3.0.5") == 2
-    assert printed.count("prediction: ") == 2
+    assert printed.count("/version says 3.0.5") == 3
+    assert printed.count("prediction: ") == 3
     assert status.stored(account).models == 0, "the test's models are removed"
     password = password_in(printed)
     assert len(password) >= 20
@@ -66,7 +62,7 @@ def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names
     for address in function.addresses(account):
         assert f"--name=host --set={address.host}\n" in settings
     assert "--name=port --set=443/production\n" in settings
-    assert settings.count(f"--name=password --set={password}\n") == 2
+    assert settings.count(f"--name=password --set={password}\n") == 3
 
 
 def test_no_secret_reaches_the_settings_or_the_log(really_bring_up, account, settings_file, capsys):
@@ -122,7 +118,7 @@ def test_after_a_failure_it_says_what_there_is_and_can_be_run_again(
     zappa.commands.clear()
     assert bring_up() == 0
     assert again in zappa.commands
-    assert len(function.addresses(account)) == 2
+    assert len(function.addresses(account)) == 3
     assert users.names(account) == ["moodle"]
 
 
@@ -148,7 +144,7 @@ def delete_the_stack(account):
 
 
 def delete_the_api(account):
-    api = function.api_gateway(account).host.partition(".")[0]
+    api = function.rest_api(account).host.partition(".")[0]
     account.client("apigateway").delete_rest_api(restApiId=api)
 
 
@@ -160,7 +156,7 @@ def test_a_broken_api_is_made_anew_and_costs_neither_function_nor_users(
     users.add(account, "second")
     before, kept = addresses(account), (variables(account), stored_users(account))
     break_it(account)
-    assert addresses(account) == {"function URL": before["function URL"]}
+    assert before.items() - addresses(account).items() == {("REST API", before["REST API"])}
     zappa.commands.clear()
     capsys.readouterr()
     bring_up(dry_run=True)
@@ -170,8 +166,7 @@ def test_a_broken_api_is_made_anew_and_costs_neither_function_nor_users(
     bring_up()
     assert zappa.commands == ["make package", "zappa update production"]
     assert (variables(account), stored_users(account)) == kept
-    assert addresses(account)["function URL"] == before["function URL"]
-    assert addresses(account)["API Gateway"] != before["API Gateway"]
+    assert [name for name in before if addresses(account)[name] != before[name]] == ["REST API"]
 
 
 def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users(
@@ -186,7 +181,8 @@ def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users
     assert "behind the address of API Gateway that is there" in capsys.readouterr().out
     assert zappa.commands == ["make package", "zappa deploy production"]
     assert stored_users(account) == kept
-    assert addresses(account)["API Gateway"] == before["API Gateway"]
+    for name in ("HTTP API", "REST API"):
+        assert addresses(account)[name] == before[name]
 
 
 def test_an_interrupted_run_says_what_there_is(bring_up, zappa, capsys):
@@ -216,12 +212,13 @@ Nothing is changed now. Without --dry-run this would be done:
 1. Build the code for AWS Lambda and check it (make package)
 2. Make the stack "moodle-mlbackend": the buckets moodle-mlbackend-123456789012-eu-central-1 and \
 moodle-mlbackend-123456789012-eu-central-1-zappa, the role moodle-mlbackend-eu-central-1, a log \
-that is kept for 30 days, and alarms on errors and on more than 5 USD a month to me@site.example
+that is kept for 30 days, and an HTTP API whose address fits Moodle's form
 3. Write these names into zappa_settings.json
 4. Make the function moodle-mlbackend-production and its addresses (zappa deploy production)
 5. Make the user "moodle" with a random password, which is shown once
 6. Test each address with a small training and prediction
-7. Print what to enter in Moodle
+7. Set up alarms on errors and on more than 5 USD a month to me@site.example
+8. Print what to enter in Moodle
 """
 
 
@@ -249,16 +246,41 @@ def test_a_dry_run_knows_what_is_there(bring_up, calls, capsys):
     assert not changes(calls)
 
 
-def test_an_address_for_alarms_is_remembered(bring_up, account, names):
-    def email():
-        (found,) = account.client("cloudformation").describe_stacks(StackName=names.stack)["Stacks"]
-        return found["Parameters"][0]["ParameterValue"]
+def budgets(account):
+    found = account.client("budgets").describe_budgets(AccountId=account.names.account)
+    return [budget["BudgetName"] for budget in found["Budgets"]]
 
+
+def mailbox(account):
+    (found,) = account.client("sns").list_subscriptions()["Subscriptions"]
+    return found["Endpoint"]
+
+
+def test_alarms_are_remembered_moved_and_ended(bring_up, account, names):
     bring_up("me@site.example")
     bring_up()
-    assert email() == "me@site.example"
+    assert mailbox(account) == "me@site.example"
+    assert budgets(account) == [names.budget]
+    bring_up("you@site.example")
+    assert mailbox(account) == "you@site.example"
+    assert budgets(account) == [names.budget]
     bring_up("")
-    assert email() == ""
+    assert not alarms.are_on(account)
+    assert not budgets(account)
+
+
+def test_a_refused_budget_undoes_nothing(bring_up, account, monkeypatch, capsys):
+    def refuse(*_):
+        refusal = {"Error": {"Code": "AccessDeniedException", "Message": "No budgets for you."}}
+        raise ClientError(refusal, "CreateBudget")
+
+    monkeypatch.setattr(alarms, "_renew_budget", refuse)
+    assert bring_up("me@site.example") == 0
+    printed = capsys.readouterr().out
+    assert "Not done: AWS refused this: No budgets for you." in printed
+    assert printed.index("Not done") < printed.index("Moodle reaches")
+    assert stack.status(account, account.names.stack) == "CREATE_COMPLETE"
+    assert len(function.addresses(account)) == 3
 
 
 # down ---------------------------------------------------------------------------------------------
@@ -294,7 +316,7 @@ def test_down_removes_all_but_the_models(
 ):
     assert take_down() == 0
     assert "zappa undeploy production --yes" in zappa.commands
-    assert stack.status(account) is None
+    assert stack.status(account, account.names.stack) is None
     assert function.configuration(account) is None
     assert buckets() == [names.models]
     assert (
@@ -339,7 +361,7 @@ Nothing is changed now. Without --dry-run this would be done:
 1. Delete the function moodle-mlbackend-production and its addresses (zappa undeploy production)
 2. Empty the bucket moodle-mlbackend-123456789012-eu-central-1-zappa, through which code was \
 uploaded
-3. Delete the stack "moodle-mlbackend": the role, the log and the alarms; the models and the \
+3. Delete the stack "moodle-mlbackend": the role, the log and the HTTP API; the models and the \
 users stay
 4. Delete the bucket moodle-mlbackend-123456789012-eu-central-1 with the users and every model in \
 it (1 model, 0.0 MB), for good
@@ -359,7 +381,7 @@ def test_down_goes_on_where_it_stopped(with_models, take_down, zappa, account, c
     zappa.broken.clear()
     assert take_down() == 0
     assert take_down() == 0
-    assert stack.status(account) is None
+    assert stack.status(account, account.names.stack) is None
 
 
 def test_down_removes_what_is_left_where_the_function_was_deleted_by_hand(
