@@ -48,10 +48,11 @@ test-plugin: setup ## Check the Moodle plugin's PHP, and let it work with a real
 screenshots: setup ## Take pictures of the pages, in light, dark and print, into .screenshots
 	$(run) pytest tests/browser --screenshots .screenshots $(ARGS)
 
-lint: setup ## Check style, formatting, types, and the locked packages for known vulnerabilities
+lint: setup ## Check style, formatting, types, the templates for AWS, and for known vulnerabilities
 	$(run) ruff check
 	$(run) ruff format --check
 	$(run) mypy
+	$(run) infra.aws.lint
 	@$(run) infra.audit
 
 format: setup ## Format the code, and fix what can be fixed by itself

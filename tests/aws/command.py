@@ -9,12 +9,13 @@ from infra.__main__ import main
 from infra.aws import smoke
 from infra.local.client import over_http
 
-PORTS = "TEST_PORTS"  # variable: JSON, the port by the address's path
+PORTS = "TEST_PORTS"  # variable: JSON, the port by the kind of address
 
 
 def over_http_here(url):
-    path = urlsplit(url).path
-    return over_http(f"http://127.0.0.1:{json.loads(os.environ[PORTS])[path]}{path}")
+    parts = urlsplit(url)
+    kind = ("rest-api" if parts.path else "http-api") if ".execute-api." in url else "function-url"
+    return over_http(f"http://127.0.0.1:{json.loads(os.environ[PORTS])[kind]}{parts.path}")
 
 
 if __name__ == "__main__":

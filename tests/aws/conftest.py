@@ -45,7 +45,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "deployed" not in getattr(item, "fixturenames", ()):
             continue
-        item.add_marker(pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy"))
         if not can_run("x86_64"):
             item.add_marker(pytest.mark.skip(reason="the package is for Linux on x86_64"))
 
@@ -149,14 +148,14 @@ def made_up_lambda(environment, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def doors(made_up_lambda):
-    """Where the function's two addresses lead, by their path."""
+    """Where the function's addresses lead, by their kind."""
     with ExitStack() as stack:
         yield {
-            gateway.prefix: Door(
+            kind: Door(
                 stack.enter_context(serving(made_up_lambda, gateway, "127.0.0.1", 0)),
                 gateway,
             )
-            for gateway in (FUNCTION_URL, REST_API)
+            for kind, gateway in GATEWAYS.items()
         }
 
 
@@ -166,7 +165,7 @@ def doors(made_up_lambda):
 @pytest.fixture(scope="session")
 def run(environment, doors):
     """Run a command line in the project and return what it said."""
-    ports = json.dumps({path: door.port for path, door in doors.items()})
+    ports = json.dumps({kind: door.port for kind, door in doors.items()})
 
     def run(*command):
         done = subprocess.run(

@@ -175,7 +175,7 @@ def test_up_again_updates_and_keeps_users_and_models(deployed, infra, client, va
     assert "is live" in shown
     assert "nothing to change" in shown
     assert "shown this once" not in shown
-    assert shown.count("/version says 3.0.5") == 2
+    assert shown.count("/version says 3.0.5") == 3
     assert variables() == before
     assert public()[function_url.SID]["InvokedViaFunctionUrl"] is True
 

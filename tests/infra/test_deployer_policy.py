@@ -9,8 +9,6 @@ from infra.aws import down, policies, smoke, status, up, users
 from infra.aws.resources import Names, bucket_arn
 from tests.infra.iam import allows
 
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy")
-
 NAMES = Names("123456789012", "eu-central-1")
 S3_ACTIONS = {
     "DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
