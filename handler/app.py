@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from flask.ctx import RequestContext
 
 from handler import compression, endpoints, error_handlers, fields, lifecycle, pages
 from handler.auth import csrf, signin
@@ -18,13 +20,31 @@ from handler.settings import Settings
 from handler.store import DirectoryStore, ObjectStore, S3Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+# Links and redirects begin with it, so browsers must not take it for another host's address.
+_PREFIX = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
 
 
 class Application(Flask):
-    """Flask with requests that stay in memory."""
+    """Flask with requests that stay in memory, and whose endpoints are found below any path."""
 
     request_class = fields.InMemoryRequest
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {rule.rule.strip("/") for rule in self.url_map.iter_rules()}
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """Take what precedes an endpoint's name for a prefix: a gateway may pass its stage on."""
+        prefix, _, name = environ.get("PATH_INFO", "").rpartition("/")
+        # the index has no name, and is not what a slash behind another one leads to
+        is_known = name in self._names if name else prefix.rpartition("/")[2] not in self._names
+        if is_known and _PREFIX.fullmatch(prefix):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+            environ["PATH_INFO"] = f"/{name}"
+        return super().request_context(environ)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -54,8 +74,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_FORM_PARTS"] = fields.MAX_PARTS
     for part in (lifecycle, compression, csrf, signin, endpoints, pages, error_handlers):
         part.init_app(app)
-    names = {rule.rule.strip("/") for rule in app.url_map.iter_rules()}
-    app.wsgi_app = _without_prefix(app.wsgi_app, names)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -64,17 +82,3 @@ def open_store(settings: Settings) -> ObjectStore:
     if settings.bucket:
         return S3Store(settings.bucket, settings.prefix)
     return DirectoryStore(settings.directory)
-
-
-def _without_prefix(app: WSGIApplication, names: set[str]) -> WSGIApplication:
-    """Let all be found below any path, as behind a gateway that passes its stage on."""
-
-    def without_prefix(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        prefix, _, name = environ.get("PATH_INFO", "").rpartition("/")
-        # the index has no name, and is not what a slash behind another one leads to
-        if prefix and (name in names if name else prefix.rpartition("/")[2] not in names):
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-            environ["PATH_INFO"] = f"/{name}"
-        return app(environ, start_response)
-
-    return without_prefix

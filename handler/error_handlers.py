@@ -9,11 +9,11 @@ from handler import current
 from handler.errors import (
     AdminError,
     BadRequest,
-    BodyTooLarge,
     MethodNotAllowed,
     NotFound,
     TooManyParts,
     explained,
+    too_large,
 )
 from handler.store import StoreError
 from mlcore.dataset import printable
@@ -56,6 +56,6 @@ def _of_werkzeug(error: HTTPException) -> AdminError:
     if error.code == 413:
         limit = request.max_content_length or 0
         if request.content_length is None or request.content_length > limit:
-            return BodyTooLarge(limit=limit >> 20)
+            return too_large(limit)
         return TooManyParts(limit=request.max_form_parts)
     return BadRequest()

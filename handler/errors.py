@@ -177,6 +177,30 @@ class AnswerTooLarge(AdminError):
     )
 
 
+class FormTooLarge(AdminError):
+    status = 413
+    sentence = (
+        "The request is larger than the {limit} KB that somebody may send who has not signed in: "
+        "open this server's page again and sign in with its form."
+    )
+
+
+class BodyTooSlow(AdminError):
+    status = 408
+    sentence = (
+        "The request came in more slowly than the {rate} KB a second that this server asks for: "
+        "check the network between Moodle and this server, then try again."
+    )
+
+
+class ServerBusy(AdminError):
+    status = 503
+    sentence = (
+        "This server is receiving as many or as large requests as it can hold at this moment, so "
+        "it took no more of this one: try again in a few minutes."
+    )
+
+
 class TooManyParts(AdminError):
     status = 413
     sentence = "The request has more than {limit} form fields; Moodle sends seven at most."
@@ -246,3 +270,8 @@ def _trace(error: BaseException) -> str:
     lines = [_trace(cause), "which led to\n"] if cause else []
     frames = traceback.format_tb(error.__traceback__)
     return "".join([*lines, *frames, type(error).__qualname__, "\n"])
+
+
+def too_large(limit: int) -> AdminError:
+    """Return what is wrong with a body of more than `limit` bytes."""
+    return BodyTooLarge(limit=limit >> 20) if limit >> 20 else FormTooLarge(limit=limit >> 10)

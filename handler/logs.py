@@ -19,14 +19,14 @@ _began: ContextVar[float] = ContextVar("began")
 
 def begin(**facts: Any) -> None:
     """Begin the line of a request."""
-    global _cold
     _began.set(time.monotonic())
     _line.set({**facts, "cold": _cold})
-    _cold = False
 
 
 def write() -> None:
     """Write the line of the current request."""
+    global _cold
+    _cold = False
     note(total_seconds=round(time.monotonic() - _began.get(), 4))
     _log.info("%s", json.dumps(_line.get()))
 

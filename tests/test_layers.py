@@ -14,7 +14,7 @@ FILES = {
 }
 FORBIDDEN = {
     "mlcore": {
-        *("handler", "infra", "moodlemlbackend", "tests", "flask", "werkzeug", "waitress"),
+        *("handler", "infra", "moodlemlbackend", "tests", "flask", "werkzeug", "uvicorn"),
         *("boto3", "botocore", "awslambdaric", "zappa", "os", "subprocess", "pickle", "logging"),
     },
     "handler": {"infra", "moodlemlbackend", "tests", "zappa", "pickle"},

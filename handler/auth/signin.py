@@ -14,6 +14,7 @@ from handler.auth import sessions
 from handler.auth.known_users import KnownUsers
 
 PAGES = "pages"  # the blueprint of what people look at
+MAX_FORM_BYTES = 10 << 10  # of somebody who has not signed in
 PUBLIC = {"version", "openapi", f"{PAGES}.style", f"{PAGES}.sign_in"}
 
 

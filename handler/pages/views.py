@@ -129,7 +129,7 @@ def roll_back() -> Response:
 
 def sign_in() -> Response:
     """Let a browser stay signed in, for all that asks for no password by itself."""
-    request.max_content_length = 1 << 20  # nobody has signed in yet
+    request.max_content_length = signin.MAX_FORM_BYTES
     user = request.form.get("username", "")
     signin.check(user, request.form.get("password", ""), errors.WrongSignIn)
     answer = _go()

@@ -7,10 +7,10 @@ import json
 import os
 from pathlib import Path
 
-from handler import __main__ as command
 from handler.auth import users
 from handler.auth.users import Users
 from handler.moodle_settings import Address
+from handler.server import serve_until_interrupted
 from handler.settings import Settings
 from infra import moodle_settings
 
@@ -32,7 +32,7 @@ def run(host: str, port: int) -> int:
     address = Address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     lines = [*moodle_settings.entered(address, username, password), moodle_settings.CHOOSE]
     print("\n".join([*lines, "Ctrl-C stops the server."]), flush=True)
-    return command.serve_until_interrupted(settings, host, port)
+    return serve_until_interrupted(settings, host, port)
 
 
 def local_user(settings: Settings) -> tuple[str, str]:

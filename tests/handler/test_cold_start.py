@@ -64,14 +64,14 @@ def test_a_prediction_imports_nothing_heavy(moodle, course, tmp_path):
 
 @pytest.mark.parametrize("module", ["handler.__main__", "handler.wsgi"])
 def test_no_way_to_start_imports_anything_heavy(module):
-    assert not imported_by(f"import {module}") & {*HEAVY, "boto3", "waitress", "zappa"}
+    assert not imported_by(f"import {module}") & {*HEAVY, "boto3", "uvicorn", "zappa"}
 
 
 def test_on_lambda_only_zappa_is_added():
     """It imports boto3, which the first request needs anyway."""
     imported = imported_by("import handler.aws", INSTANTIATE_LAMBDA_HANDLER_ON_IMPORT="")
     assert "zappa" in imported
-    assert not imported & {*HEAVY, "waitress"}
+    assert not imported & {*HEAVY, "uvicorn"}
 
 
 def test_there_is_an_application_for_servers_that_want_an_object():

@@ -1,0 +1,148 @@
+"""The HTTP server of one's own: uvicorn, with an end to whatever a client lets it wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from handler.app import create_app
+from handler.asgi import Front
+from handler.errors import SettingsError
+from handler.settings import Settings
+
+STOP_SECONDS = 30  # in which requests that are under way when the server stops may end
+
+_MAX_CONNECTIONS = 200  # some systems let a process have 256 files open
+_HEAD_SECONDS = 10.0  # in which a client must send the head of a request
+_DRAIN_SECONDS = 30.0  # in which it must take some of an answer
+_MAX_HEAD_BYTES = 1 << 16
+
+
+class _Connection(H11Protocol):
+    """A connection that ends when its client does not send the head of a request in time.
+
+    That time runs from the beginning, and from the end of each answer: what remains of a body that
+    nobody wants must have come by then, too. Where there are too many connections, the one that
+    waits longest gives way.
+    """
+
+    _waits_since: float | None = None
+    _ends: asyncio.TimerHandle | None = None
+    _stalls: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+        if len(self.connections) > _MAX_CONNECTIONS:
+            waiting = [other for other in self.connections if isinstance(other, _Connection)]
+            min(waiting, key=_Connection._patience).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._work()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle and not self.cycle.response_complete:
+            self._work()
+
+    def on_response_complete(self) -> None:
+        self._wait()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalls = self.loop.call_later(_DRAIN_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._stalls:
+            self._stalls.cancel()
+        super().resume_writing()
+
+    def _wait(self) -> None:
+        self._work()
+        self._waits_since = self.loop.time()
+        self._ends = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _work(self) -> None:
+        self._waits_since = None
+        if self._ends:
+            self._ends.cancel()
+
+    def _patience(self) -> float:
+        """Return since when it waits; one that works does not give way."""
+        return float("inf") if self._waits_since is None else self._waits_since
+
+
+def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
+    """Serve until Ctrl-C or SIGTERM, and return the exit status.
+
+    Parameters
+    ----------
+    settings : Settings
+    host : str
+        Address to listen on.
+    port : int
+        0 takes a free one; the line that says where the server listens names it.
+
+    Raises
+    ------
+    SettingsError
+        When the address is not to be had.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    front = None
+    with suppress(KeyboardInterrupt), _listen(host, port) as listener:
+        front = Front(create_app(settings), settings.max_body_bytes)
+        where = f"S3 bucket {settings.bucket}" if settings.bucket else str(settings.directory)
+        port = listener.getsockname()[1]
+        print(f"Serving Moodle at http://{host}:{port}, models in {where}", flush=True)
+        _serve(front, listener)
+    print("Stopped.", flush=True)
+    if front and front.busy:  # the interpreter would wait for it; what it stores is whole or not
+        os._exit(0)
+    return 0
+
+
+def _serve(front: Front, listener: socket.socket) -> None:
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # what clients send wrongly is no news
+    application: Any = front  # whose types are plainer than uvicorn's
+    config = uvicorn.Config(
+        application,
+        interface="asgi3",
+        http=_Connection,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        is_unknown = isinstance(error, socket.gaierror)
+        reason = "no such host" if is_unknown else os.strerror(error.errno or 0)
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port} ({reason}): choose others with --host and "
+            "--port."
+        ) from error
