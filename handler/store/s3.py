@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from handler.deadline import deadline
 from handler.store.interface import (
@@ -34,6 +35,8 @@ _CONFIG = {
 _PAUSES = (0.1, 0.4, 1.0, 2.5)  # seconds at most between attempts,
 _PATIENCE = 24.0  # and within how many all must end
 _BATCH = 1000  # the most that DeleteObjects takes
+_PAGES = 1000  # of a list, with a thousand keys each
+_PROBE = "~probe"  # which no key can be
 _WRITER = "writer"  # metadata: which swap wrote the object
 
 
@@ -90,7 +93,69 @@ class Unreachable(StoreError):
     status = 503
 
 
+class WrongRegion(StoreError):
+    """The bucket is in another region than the one that calls are signed for."""
+
+    sentence = (
+        'The bucket "{bucket}" is in another AWS region than this server uses: set the server\'s '
+        "AWS_DEFAULT_REGION to the region that the bucket's page in Amazon S3 shows."
+    )
+
+
+class KeyUnusable(StoreError):
+    """AWS KMS does not encrypt or decrypt for us."""
+
+    sentence = (
+        'The bucket "{bucket}" encrypts with a key of AWS KMS that cannot be used: it is disabled '
+        "or deleted, or the server's role lacks kms:Decrypt and kms:GenerateDataKey on it. Ask the "
+        "person who manages your AWS account."
+    )
+
+
+class Archived(StoreError):
+    """An object was moved to a storage class from which it must be restored first."""
+
+    sentence = (
+        'A part of a model in the bucket "{bucket}" was moved to an archive, from which this '
+        "server cannot read. Restore it in Amazon S3, and remove the lifecycle rule that archives "
+        "what is in this bucket."
+    )
+
+
+class StoreFull(StoreError):
+    """The service that stands in for S3 has no space, or no quota, left."""
+
+    sentence = (
+        'The storage service has no space left for the bucket "{bucket}", or its quota is used '
+        "up. Free some space there, then try again; the stored models are safe."
+    )
+
+
+class NotS3(StoreError):
+    """What answers is not S3: a web console, a proxy's page, something else."""
+
+    sentence = (
+        "What this server was told to use as Amazon S3 answers, but not as S3 does. Check the "
+        "address in AWS_ENDPOINT_URL (some services have another port for their web console), and "
+        "that no proxy answers in its place."
+    )
+
+
+class ConditionalWritesMissing(StoreError):
+    """A service that stands in for S3 ignores or refuses If-Match, so changes would get lost."""
+
+    sentence = (
+        "The storage service at AWS_ENDPOINT_URL does not support conditional writes (If-Match "
+        "and If-None-Match of S3's PutObject), without which changes of models could get lost. "
+        "Update it, or use Amazon S3 or a directory."
+    )
+
+
 class _NoSuchKey(StoreError):
+    pass
+
+
+class _Unchanged(StoreError):
     pass
 
 
@@ -110,12 +175,19 @@ _MEANING: dict[str, type[Exception]] = {
     "SignatureDoesNotMatch": CredentialsInvalid,
     "TokenRefreshRequired": CredentialsInvalid,
     "AccessDenied": AccessDenied,
+    "AuthorizationHeaderMalformed": WrongRegion,
+    "IllegalLocationConstraintException": WrongRegion,
+    "InvalidObjectState": Archived,
+    "InsufficientStorage": StoreFull,
+    "QuotaExceeded": StoreFull,
+    "XMinioStorageFull": StoreFull,
+    "XMinioAdminBucketQuotaExceeded": StoreFull,
+    "NotImplemented": ConditionalWritesMissing,
     "InternalError": Unavailable,
     "OperationAborted": Unavailable,
     "ServiceUnavailable": Unavailable,
     "SlowDown": Unavailable,
     "RequestTimeout": Unreachable,
-    "304": NotModified,
     "401": CredentialsInvalid,
     "403": AccessDenied,
     "404": Unreachable,  # without one of S3's codes: cut short, or not from S3 at all
@@ -123,9 +195,11 @@ _MEANING: dict[str, type[Exception]] = {
     "412": Conflict,
     "429": Unavailable,
     "500": Unavailable,
+    "501": ConditionalWritesMissing,
     "502": Unavailable,
     "503": Unavailable,
     "504": Unavailable,
+    "507": StoreFull,
 }
 
 
@@ -147,6 +221,7 @@ class S3Store(ObjectStore):
         self._prefix = "".join(f"{name}/" for name in prefix.split("/") if name)
         self._client: Any = None
         self._connecting = threading.Lock()
+        self._swaps = False  # whether it is known that S3 heeds conditions
 
     def get(self, key: str, unless: str | None = None) -> StoredObject | None:
         """Read an object; one that S3 cuts short is asked for again."""
@@ -155,6 +230,10 @@ class S3Store(ObjectStore):
             data, answer = self._read(self._prefix + checked(key), **conditions)
         except _NoSuchKey:
             return None
+        except _Unchanged as error:
+            if unless is None:
+                raise NotS3 from error
+            raise NotModified from error
         return StoredObject(data, answer["ETag"])
 
     def put(self, key: str, data: bytes) -> str:
@@ -164,6 +243,7 @@ class S3Store(ObjectStore):
     def swap(self, key: str, data: bytes, expected: str | None) -> str:
         """Write an object on condition that its etag is the expected one, and return the new."""
         name = self._prefix + checked(key)
+        self._require_conditions()
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         writer = uuid.uuid4().hex
         try:
@@ -187,17 +267,19 @@ class S3Store(ObjectStore):
         folder = self._prefix + (checked(prefix.removesuffix("/")) + "/" if prefix else "")
         found: list[str] = []
         page: dict[str, str] = {}
-        while True:
+        for _ in range(_PAGES):
             answer = self._list(folder, **page)
             found += [item["Key"].removeprefix(self._prefix) for item in answer.get("Contents", [])]
             if "NextContinuationToken" not in answer:
                 return [key for key in found if is_key(key)]
             page = {"ContinuationToken": answer["NextContinuationToken"]}
+        raise NotS3
 
     def _list(self, folder: str, **page: str) -> Any:
         def work() -> Any:
             with self._explained():
-                return self._connect().list_objects_v2(Bucket=self._bucket, Prefix=folder, **page)
+                answer = self._connect().list_objects_v2(Bucket=self._bucket, Prefix=folder, **page)
+            return _of_s3(answer, "Name")
 
         return _repeated(work)
 
@@ -205,7 +287,7 @@ class S3Store(ObjectStore):
         def work() -> tuple[bytes, Any]:
             with self._explained():
                 answer = self._connect().get_object(Bucket=self._bucket, Key=name, **conditions)
-                return answer["Body"].read(), answer
+                return answer["Body"].read(), _of_s3(answer, "ETag")
 
         return _repeated(work)
 
@@ -215,9 +297,26 @@ class S3Store(ObjectStore):
                 answer = self._connect().put_object(
                     Bucket=self._bucket, Key=name, Body=data, **options
                 )
-            return str(answer["ETag"])
+            return str(_of_s3(answer, "ETag")["ETag"])
 
         return _repeated(work)
+
+    def _require_conditions(self) -> None:
+        """Find out once whether conditions are heeded, where not AWS itself is asked."""
+        with self._explained():
+            is_known = self._swaps or _is_aws(self._connect().meta.endpoint_url)
+        if is_known:
+            return
+        name = self._prefix + _PROBE
+        self._write(name, b"")
+        for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"of nothing"'}):
+            try:
+                self._write(name, b"", **condition)
+            except Conflict:
+                continue
+            raise ConditionalWritesMissing
+        self._remove([{"Key": name}])
+        self._swaps = True
 
     def _etag_written_by(self, writer: str, name: str) -> str | None:
         try:
@@ -243,6 +342,8 @@ class S3Store(ObjectStore):
         from botocore.config import Config
         from botocore.session import get_session
 
+        from handler.store.s3_connection import limit_calls
+
         with self._connecting:
             if self._client is None:
                 # A session of its own: boto3's default one is not safe to share between threads.
@@ -253,6 +354,7 @@ class S3Store(ObjectStore):
                 self._client = boto3.session.Session(botocore_session=session).client(
                     "s3", config=Config(**_CONFIG)
                 )
+                limit_calls(self._client)
             return self._client
 
     @contextmanager
@@ -260,6 +362,8 @@ class S3Store(ObjectStore):
         """Turn whatever boto3 raises into an error of the store."""
         try:
             yield
+        except StoreError:
+            raise
         except Exception as error:
             raise _kind(error)(self._bucket) from error
 
@@ -291,22 +395,43 @@ def _kind(error: Exception) -> type[Exception]:
             | boto.HTTPClientError()
             | boto.IncompleteReadError()
             | boto.FlexibleChecksumError()
-            | ResponseParserError()
             | HTTPError()
             | OSError()
             | ValueError()  # an AWS_ENDPOINT_URL that is no address
         ):
             return Unreachable
+        case ResponseParserError():
+            # half an answer, or a page for people: the message quotes it
+            return NotS3 if "<html" in str(error).lower() else Unreachable
     return StoreError
 
 
+def _of_s3(answer: Any, part: str) -> Any:
+    """Return an answer that has what every one of S3 has; others answer 200 as well."""
+    if part not in answer:
+        raise NotS3
+    return answer
+
+
+def _is_aws(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def _meaning(code: str, status: int | None = None) -> type[Exception]:
+    if code.startswith("KMS."):
+        return KeyUnusable
+    if code == "304":
+        return _Unchanged
     return _MEANING.get(code) or _MEANING.get(str(status), StoreError)
 
 
 def _repeated(work: Callable[[], T]) -> T:
     """Work, and again after passing faults while a further attempt would end in time."""
+    from handler.store.s3_connection import call_end
+
     end = min(time.monotonic() + _PATIENCE, deadline() or float("inf"))
+    call_end.set(end)
     for pause in _PAUSES:
         try:
             return work()

@@ -3,16 +3,18 @@
 import io
 import logging
 import pickle
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
@@ -20,15 +22,21 @@ from moto.s3.models import s3_backends
 import handler.store
 from handler.store import (
     AccessDenied,
+    Archived,
     BucketMissing,
+    ConditionalWritesMissing,
     Conflict,
     CredentialsInvalid,
     DirectoryLocked,
+    KeyUnusable,
+    NotS3,
     S3Store,
     StoredObject,
     StoreError,
+    StoreFull,
     Unavailable,
     Unreachable,
+    WrongRegion,
 )
 from handler.store.interface import ATTEMPT_SECONDS
 
@@ -151,6 +159,13 @@ def test_lists_and_deletes_thousands(remote, remote_bucket, wire):
         (409, "ConditionalRequestConflict", Unavailable),
         (409, None, Unavailable),
         (412, None, Conflict),
+        (400, "AuthorizationHeaderMalformed", WrongRegion),
+        (400, "KMS.DisabledException", KeyUnusable),
+        (403, "InvalidObjectState", Archived),
+        (507, None, StoreFull),
+        (507, "XMinioStorageFull", StoreFull),
+        (501, None, ConditionalWritesMissing),
+        (501, "NotImplemented", ConditionalWritesMissing),
         (400, "Unheard", StoreError),
         (404, "Unheard", Unreachable),
         (404, None, Unreachable),
@@ -236,7 +251,7 @@ def test_every_error_is_a_sentence(error):
     told = str(pickle.loads(pickle.dumps(error("our-bucket"))))
     assert told.endswith(".")
     assert "{" not in told
-    assert ("our-bucket" in told) == (error in {AccessDenied, BucketMissing})
+    assert ("our-bucket" in told) == ("{bucket}" in error.sentence)
     assert error.status == (503 if error in WAITING_HELPS else 500)
 
 
@@ -464,3 +479,134 @@ def test_calls_together_keep_to_the_time_of_the_request(remote, wire, slow, monk
     with pytest.raises(Unreachable):
         remote.get("a/1")
     assert slow.now - 1000 < 29
+
+
+# a peer that takes its time -----------------------------------------------------------------------
+
+HEAD = b"HTTP/1.1 200 OK\r\nETag: x\r\nContent-Type: application/xml\r\n"
+SLOW = {
+    "head": b"HTTP/1.1 200 OK\r\nX: ",
+    "body": HEAD + b"Content-Length: 1000000\r\n\r\n",
+    "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.fixture
+def slow_peer(monkeypatch):
+    """Begin every answer as told, then send a byte now and then, for as long as somebody waits."""
+    stop = threading.Event()
+
+    def answer(connection, beginning):
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while not stop.wait(0.02):
+                connection.sendall(b"x")
+
+    def listen(server, beginning):
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=answer, args=(connection, beginning)).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def begin(beginning):
+            thread = threading.Thread(target=listen, args=(server, beginning), daemon=True)
+            thread.start()
+            port = server.getsockname()[1]
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+            return S3Store("our-bucket")
+
+        yield begin
+        stop.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("beginning", SLOW.values(), ids=SLOW)
+def test_a_peer_that_sends_byte_by_byte_is_left(slow_peer, monkeypatch, beginning):
+    monkeypatch.setattr("handler.store.s3._PATIENCE", 0.5)
+    store = slow_peer(beginning)
+    for operation in ("get", "put", "delete", "keys"):
+        with pytest.raises(Unreachable):
+            OPERATIONS[operation](store)
+
+
+def test_a_peer_that_takes_byte_by_byte_is_left(slow_peer, monkeypatch):
+    """It reads nothing at all of what is more than buffers hold."""
+    monkeypatch.setattr("handler.store.s3._PATIENCE", 0.5)
+    with pytest.raises(Unreachable):
+        slow_peer(b"").put("a", bytes(30_000_000))
+
+
+# what is not S3 -----------------------------------------------------------------------------------
+
+PAGE = b"<!DOCTYPE html><html><body>Sign in to the console</body></html>"
+ODD = {
+    "a page of HTML": AWSResponse("https://s3", 200, {"Content-Type": "text/html"}, Raw(PAGE)),
+    "no ETag": AWSResponse("https://s3", 200, {}, Raw(b"")),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("asked", ["get", "put", "keys"])
+def test_what_no_s3_answers_is_told(store, wire, odd, asked):
+    answer = ODD[odd]
+    body = answer.raw.getvalue()
+
+    def step(_):
+        answer.raw = Raw(body)
+        answer._content = None
+        return answer
+
+    wire.forever = step
+    with pytest.raises(NotS3):
+        OPERATIONS[asked](store)
+
+
+def test_that_nothing_changed_is_no_answer_to_who_knows_nothing(store, wire):
+    wire.forever = lambda _: make_answer(304)
+    with pytest.raises(NotS3):
+        store.get("a")
+
+
+def test_a_list_without_end_is_told(store, wire, monkeypatch):
+    monkeypatch.setattr("handler.store.s3._PAGES", 10)
+    page = b"<ListBucketResult><Name>b</Name><NextContinuationToken>x</NextContinuationToken>"
+    wire.forever = lambda _: AWSResponse("https://s3", 200, {}, Raw(page + b"</ListBucketResult>"))
+    with pytest.raises(NotS3):
+        store.keys()
+    assert len(wire.sent) == 10
+
+
+# conditional writes -------------------------------------------------------------------------------
+
+
+def test_another_service_is_asked_once_whether_it_heeds_conditions(remote, wire):
+    etag = remote.swap("a", b"1", None)
+    first = len(wire.sent)
+    remote.swap("a", b"2", etag)
+    assert len(wire.sent) == first + 1
+    assert [request.url.rpartition("/")[2] for request in wire.sent].count("~probe") == 3
+    assert remote.keys() == ["a"]
+
+
+@pytest.mark.parametrize("ignored", ["If-Match", "If-None-Match"])
+def test_a_service_that_ignores_conditions_is_refused(remote, monkeypatch, ignored):
+    prepare = AWSRequest.prepare
+
+    def without_condition(request):
+        del request.headers[ignored]
+        return prepare(request)
+
+    monkeypatch.setattr(AWSRequest, "prepare", without_condition)
+    remote.put("a", b"1")
+    for _ in range(2):
+        with pytest.raises(ConditionalWritesMissing):
+            remote.swap("a", b"2", remote.get("a").etag)
+    assert remote.get("a").data == b"1"
+
+
+def test_aws_itself_is_never_asked(bucket, wire):
+    S3Store(bucket).swap("a", b"1", None)
+    assert len(wire.sent) <= 1
