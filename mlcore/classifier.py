@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mlcore import errors, modelfile
 from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
-from mlcore.parts import KINDS, Part, Trees
+from mlcore.families import PARTS
+from mlcore.families.family import Part
 
 KIND = "moodle-classifier"
 FORMAT = 3
@@ -170,7 +171,7 @@ class Classifier:
     @property
     def _n_cells(self) -> int:
         """How much the trees need to predict."""
-        own = sum(part.n_cells for part in self.parts if isinstance(part, Trees))
+        own = sum(part.n_cells for part in self.parts)
         return own + (self.prior._n_cells if self.prior else 0)
 
     @classmethod
@@ -183,9 +184,8 @@ class Classifier:
         prefix: str,
         depth: int,
     ) -> Classifier:
-        classes = _classes(facts.get("classes", among), among)
-        everything = list(range(len(classes)))
-        learned = tuple(_ascending(facts.get("learned", everything), "learned classes"))
+        classes = _classes(facts["classes"], among)
+        learned = tuple(_ascending(facts["learned"], "learned classes"))
         if learned[0] < 0 or learned[-1] >= len(classes):
             raise errors.DamagedModelFile(what="learned classes out of range")
         prior = None
@@ -195,8 +195,7 @@ class Classifier:
             prior = cls._from_facts(
                 facts["prior"], arrays, classes, names, f"{prefix}prior.", depth - 1
             )
-        share = 1 / len(classes) if prior is None else 1.0  # older formats have none
-        shares = facts.get("shares", [share] * len(classes))
+        shares = facts["shares"]
         if (
             not isinstance(shares, list)
             or len(shares) != len(classes)
@@ -211,7 +210,7 @@ class Classifier:
             weight = description["weight"]
             if type(weight) not in (int, float) or not 0 < weight <= 1:
                 raise errors.DamagedModelFile(what="a weight out of range")
-            if description["kind"] not in KINDS:
+            if description["kind"] not in PARTS:
                 raise errors.DamagedModelFile(what="an unknown part")
             own = f"{prefix}part{i}."
             stored = {
@@ -219,7 +218,7 @@ class Classifier:
                 for name, array in arrays.items()
                 if name.startswith(own)
             }
-            kind = KINDS[description["kind"]]
+            kind = PARTS[description["kind"]]
             from_prior = description["from_prior"]
             if type(from_prior) is not bool or (from_prior and prior is None):
                 raise errors.DamagedModelFile(what="no imported model")

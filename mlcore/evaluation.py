@@ -144,7 +144,7 @@ class _Fits:
     """Tests that fit on what is not tested, by the recipe chosen from what the first one learns."""
 
     def __init__(self, examples: Examples) -> None:
-        from mlcore.blend import Samples
+        from mlcore.task import Samples
         from mlcore.trials import Recipe
 
         present, codes = np.unique(examples.y, return_inverse=True)
@@ -159,9 +159,11 @@ class _Fits:
 
     def test_after(self, learned: Counts, counts: Counts) -> tuple[Floats, Classifier]:
         """Learn from these samples, which may be too few for what the recipe holds."""
+        from mlcore import blend
+
         task = self._samples.task(learned.astype(np.float64))
-        self._recipe = self._recipe or task.choose()
-        classifier = task.fit(task.fallback() or self._recipe)
+        self._recipe = self._recipe or blend.choose(task)
+        classifier = blend.fit(task, blend.fallback(task) if task.is_tiny else self._recipe)
         tested = counts > 0
         probabilities = np.zeros((len(counts), len(self.examples.classes)))
         probabilities[np.ix_(tested, self._columns)] = classifier.predict_proba(
@@ -171,12 +173,14 @@ class _Fits:
 
     def boosting(self, counts: Counts) -> BoostingCurve | None:
         """Return the log-loss of boosted trees by their rounds, None where data is too little."""
+        from mlcore.families.boosting import curve
+
         task = self._samples.task((self.examples.counts - counts).astype(np.float64))
-        if task.fallback() is not None:
+        if task.is_tiny:
             return None
         assert self._recipe is not None
-        curve = task.boosting_curve(self._recipe, counts.astype(np.float64))
-        return BoostingCurve(*map(tuple, zip(*curve, strict=True)))
+        points = curve(task, self._recipe, counts.astype(np.float64))
+        return BoostingCurve(*map(tuple, zip(*points, strict=True)))
 
 
 def _trained(examples: Examples, classifier: Classifier) -> _Test:

@@ -62,8 +62,9 @@ def train(
 
 def fit(examples: Examples, prior: Classifier | None = None) -> Classifier:
     """Fit a classifier on examples of all classes, or on any to refine an imported one."""
-    from mlcore.blend import Samples
+    from mlcore import blend
+    from mlcore.task import Samples
 
     codes = np.searchsorted(examples.classes, examples.y)
     task = Samples(examples.X, codes, examples.classes, prior).task(examples.counts.astype(float))
-    return replace(task.fit(task.choose()), feature_names=examples.feature_names)
+    return replace(blend.fit(task, blend.choose(task)), feature_names=examples.feature_names)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
-from mlcore.boosting import Boosting
 from mlcore.classifier import MAX_SHARPNESS, SMALLEST
-from mlcore.forest import Growth
+from mlcore.families.family import Setting
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +23,32 @@ _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 _CAUTION = 20.0  # what a mixture e times as sharp must bring of log-loss, in all samples together
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
-Setting = float | Boosting | Growth | None
-Candidate = tuple[str, Setting]
+
+@dataclass(frozen=True)
+class Candidate:
+    """What may become a part of the blend.
+
+    Attributes
+    ----------
+    family : str
+        A name in `mlcore.families.FAMILIES`.
+    setting : Setting
+        One of that family's.
+    from_prior : bool
+        Whether it makes use of an imported model.
+    """
+
+    family: str
+    setting: Setting
+    from_prior: bool = False
+
+    @property
+    def group(self) -> tuple[str, bool]:
+        """Those that differ by their setting only, of which one becomes a part."""
+        return self.family, self.from_prior
+
+
+IMPORTED = Candidate("prior", None, from_prior=True)
 
 
 @dataclass(frozen=True)
@@ -35,14 +57,13 @@ class Recipe:
 
     Attributes
     ----------
-    parts : tuple of (name, setting, weight)
-        Names are those of the families that are tried: linear, net, forest, smooth and sharp
-        (boosted trees), and prior; after "local " a family that makes no use of an imported model.
+    parts : tuple of (Candidate, float)
+        What to fit, and its weight in the blend.
     sharpness : float
         See `mlcore.classifier.Classifier`.
     """
 
-    parts: tuple[tuple[str, Setting, float], ...]
+    parts: tuple[tuple[Candidate, float], ...]
     sharpness: float = 1.0
 
 
@@ -57,13 +78,23 @@ class Trials:
     def __init__(self, n_classes: int) -> None:
         self._n_classes = n_classes
         self._logs: dict[Candidate, list[Floats]] = {}
+        self._asked: dict[Candidate, Candidate] = {}
         self._weights: list[Floats] = []
-        self._open: dict[str, list[Setting]] | None = None
+        self._open: set[Candidate] | None = None
 
-    def add(self, results: Iterator[tuple[Candidate, Floats]], weights: Floats) -> None:
-        """Add one fold's results."""
+    def add(self, results: Iterable[tuple[Candidate, Candidate, Floats]], weights: Floats) -> None:
+        """Add one fold's results.
+
+        Parameters
+        ----------
+        results : iterable of (Candidate, Candidate, ndarray)
+            What was tried; with which setting exactly, where one fit tries several; and what that
+            gave to the true classes of the held-out samples.
+        weights : ndarray of shape (n_held_out,), float64
+        """
         self._weights.append(weights)
-        for candidate, likelihood in results:
+        for asked, candidate, likelihood in results:
+            self._asked[candidate] = asked
             log = np.log(np.clip(likelihood, SMALLEST, 1))
             self._logs.setdefault(candidate, []).append(log)
         # what missed this fold, as boosting stopped earlier or later than before, is out
@@ -72,22 +103,21 @@ class Trials:
             candidate: logs for candidate, logs in self._logs.items() if len(logs) == n_folds
         }
 
-    def is_open(self, name: str, setting: Setting) -> bool:
-        """Say whether a candidate is worth another fold; one of boosting whatever its rounds."""
-        if self._open is None:
-            return True
-        return any(_without_rounds(setting) == _without_rounds(s) for s in self._open.get(name, ()))
+    def is_open(self, candidate: Candidate) -> bool:
+        """Say whether a candidate is worth another fold."""
+        return self._open is None or candidate in self._open or candidate == IMPORTED
 
     def drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""
         if sum(map(np.sum, self._weights)) < _ENOUGH_TO_DROP:
             return
-        in_blend = {name for name, _, _ in self._blend()[0]}
+        in_blend = {candidate.group for candidate, _ in self._blend()[0]}
         best = self._best()
-        self._open = {}
-        for name, setting in self._logs:
-            if name in in_blend and self._excess((name, setting), (name, best[name])) <= 1:
-                self._open.setdefault(name, []).append(setting)
+        self._open = {
+            self._asked[candidate]
+            for candidate in self._logs
+            if candidate.group in in_blend and self._excess(candidate, best[candidate.group]) <= 1
+        }
 
     def _excess(self, candidate: Candidate, other: Candidate) -> float:
         """Return by how many standard errors a candidate's log-loss is above the other's."""
@@ -97,25 +127,22 @@ class Trials:
         error = float(np.sqrt(weights @ (lost - mean) ** 2) / weights.sum())
         return float(mean) / max(error, 1e-12)
 
-    def _is_credible(self, best: dict[str, Setting]) -> bool:
+    def _is_credible(self, best: Iterable[Candidate]) -> bool:
         """Say whether the imported model may be as good as what was learned here."""
-        return all(
-            self._excess(("prior", None), (name, setting)) <= _CREDIBLE
-            for name, setting in best.items()
-        )
+        return all(self._excess(IMPORTED, candidate) <= _CREDIBLE for candidate in best)
 
-    def _best(self) -> dict[str, Setting]:
-        """Return the best setting of each family."""
-        best: dict[str, tuple[float, Setting]] = {}
-        for (name, setting), logs in self._logs.items():
+    def _best(self) -> dict[tuple[str, bool], Candidate]:
+        """Return the best of each group."""
+        best: dict[tuple[str, bool], tuple[float, Candidate]] = {}
+        for candidate, logs in self._logs.items():
             total = sum(float(w @ log) for w, log in zip(self._weights, logs, strict=True))
-            if name not in best or total > best[name][0]:
-                best[name] = total, setting
-        return {name: setting for name, (_, setting) in best.items()}
+            if candidate.group not in best or total > best[candidate.group][0]:
+                best[candidate.group] = total, candidate
+        return {group: candidate for group, (_, candidate) in best.items()}
 
-    def _judged(self, name: str) -> Floats:
-        """Return a family's held-out logs, of each fold with the setting that the others choose."""
-        tried = [logs for (of, _), logs in self._logs.items() if of == name]
+    def _judged(self, group: tuple[str, bool]) -> Floats:
+        """Return a group's held-out logs, of each fold with the setting that the others choose."""
+        tried = [logs for candidate, logs in self._logs.items() if candidate.group == group]
         totals = np.array(
             [[w @ log for w, log in zip(self._weights, logs, strict=True)] for logs in tried]
         )
@@ -126,34 +153,30 @@ class Trials:
         )
 
     def recipe(self) -> Recipe:
-        """Return the mixture of each family's best that makes held-out samples most likely."""
+        """Return the mixture of each group's best that makes held-out samples most likely."""
         parts, likelihood = self._blend()
         if self._n_classes > 2:  # what the true one got does not tell what each of the others did
             return Recipe(parts)
         return Recipe(parts, _sharpness(likelihood, np.concatenate(self._weights)))
 
-    def _blend(self) -> tuple[tuple[tuple[str, Setting, float], ...], Floats]:
+    def _blend(self) -> tuple[tuple[tuple[Candidate, float], ...], Floats]:
         """Return the parts of that mixture, and what it gives to the true classes."""
         best = self._best()
-        names = list(best)
-        likelihoods = np.exp(np.stack([self._judged(name) for name in names], axis=1))
-        has_prior = "prior" in best
-        pseudo = np.full(len(names), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
-        if has_prior and self._is_credible(best):
-            pseudo[names.index("prior")] = _PRIOR_SAMPLES
+        likelihoods = np.exp(np.stack([self._judged(group) for group in best], axis=1))
+        candidates = list(best.values())
+        has_prior = IMPORTED in candidates
+        pseudo = np.full(len(best), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
+        if has_prior and self._is_credible(candidates):
+            pseudo[candidates.index(IMPORTED)] = _PRIOR_SAMPLES
         shares = _mixture(likelihoods, np.concatenate(self._weights), pseudo)
         kept = shares >= _SMALLEST_WEIGHT
         shares = np.where(kept, shares, 0) / shares[kept].sum()
         parts = tuple(
-            (name, best[name], float(share))
-            for name, share in zip(names, shares, strict=True)
+            (candidate, float(share))
+            for candidate, share in zip(candidates, shares, strict=True)
             if share
         )
         return parts, likelihoods @ shares
-
-
-def _without_rounds(setting: Setting) -> Setting:
-    return replace(setting, rounds=0) if isinstance(setting, Boosting) else setting
 
 
 def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
@@ -187,6 +210,8 @@ def _sharpness(likelihood: Floats, weights: Floats) -> float:
         What the mixture gave to the true one of two classes.
     weights : ndarray of shape (n_samples,)
     """
+    from scipy.optimize import minimize_scalar
+
     likelihood = np.clip(likelihood, SMALLEST, 1 - SMALLEST)
     log, log_other = np.log(likelihood), np.log(1 - likelihood)
 

@@ -122,7 +122,8 @@ def test_an_export_holds_no_row_and_nothing_of_as_many_entries(moodle, n_samples
     moodle.train(course.file(X, y=y))
     files = moodle.export().files
     facts = json.loads(files.pop("model.json"))
-    own = {"kind", "format", "feature_names", "classes", "parts", "prior", "sharpness"}
+    own = {"kind", "format", "feature_names", "classes", "learned", "shares"}
+    own |= {"parts", "prior", "sharpness"}
     assert facts.keys() == own
     assert {"columns.npy", "roots.npy"} & {name.partition(".")[2] for name in files}
     for name, member in files.items():

@@ -2,30 +2,32 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 
 from infra.lab.course import Course
 from mlcore import Labelled, read_labelled
-from mlcore.boosting import Boosting
-from mlcore.forest import Growth
-from mlcore.parts import Preparation
-from mlcore.trials import Recipe
+from mlcore.families.boosting import Boosting
+from mlcore.families.dense import Preparation
+from mlcore.families.forest import Growth
+from mlcore.trials import Candidate, Recipe
 
 BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
-LINEAR = Recipe((("linear", 1.0, 1.0),))
-NET = Recipe((("net", 1.0, 1.0),))
-TREES = Recipe((("trees", BOOSTING, 1.0),))
+LINEAR = Recipe(((Candidate("linear", 1.0), 1.0),))
+NET = Recipe(((Candidate("net", 1.0), 1.0),))
+TREES = Recipe(((Candidate("sharp", BOOSTING), 1.0),))
 GROWTH = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
-FOREST = Recipe((("forest", GROWTH, 1.0),))
-BLEND = Recipe(
-    (
-        ("linear", 1.0, 0.25),
-        ("net", 1.0, 0.25),
-        ("trees", BOOSTING, 0.25),
-        ("forest", GROWTH, 0.25),
-    )
-)
+FOREST = Recipe(((Candidate("forest", GROWTH), 1.0),))
+BLEND = Recipe(tuple((recipe.parts[0][0], 0.25) for recipe in (LINEAR, NET, TREES, FOREST)))
+
+
+def with_prior(recipe):
+    """Return a recipe whose parts make use of an imported model, as far as they can."""
+    parts = [
+        (replace(part, from_prior=part.family != "forest"), weight) for part, weight in recipe.parts
+    ]
+    return replace(recipe, parts=tuple(parts))
 
 
 def make_file(rows, columns="a,b,c,target", **metadata):

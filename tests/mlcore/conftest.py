@@ -5,17 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlcore import blend, train
-from mlcore.blend import BlendedClassifier
-from mlcore.trials import Recipe
-from tests.mlcore.builders import BLEND, BOOSTING, make_course
+from mlcore import train
+from mlcore.estimator import BlendedClassifier
+from mlcore.families import FAMILIES
+from mlcore.trials import IMPORTED, Recipe
+from tests.mlcore.builders import BLEND, BOOSTING, make_course, with_prior
 
 
 @pytest.fixture
 def quick_choice(monkeypatch):
     """Try little when choosing a recipe."""
-    effort = blend._Effort(np.inf, 3, 1, (0.3,), (), (), (BOOSTING,))
-    monkeypatch.setattr(blend, "_EFFORTS", (effort,))
+    tried = {"prior": (None,), "linear": (0.3,), "sharp": (BOOSTING,)}
+    monkeypatch.setattr("mlcore.task._TESTED", ((np.inf, 1),))
+    for name, family in FAMILIES.items():
+        monkeypatch.setattr(type(family), "settings", lambda _, n, name=name: tried.get(name, ()))
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +42,8 @@ def blended(course):
 @pytest.fixture(scope="session")
 def refined(course, blended):
     """A classifier of all kinds of parts that refines `blended`."""
-    parts = (("prior", None, 1.0), *BLEND.parts)
-    return fitted(Recipe(tuple((*part[:2], 0.2) for part in parts)), course, blended)
+    parts = [IMPORTED, *(part for part, _ in with_prior(BLEND).parts)]
+    return fitted(Recipe(tuple((part, 0.2) for part in parts)), course, blended)
 
 
 @pytest.fixture(scope="session")

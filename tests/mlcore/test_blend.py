@@ -10,11 +10,23 @@ from sklearn import metrics
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mlcore import blend
-from mlcore.blend import BlendedClassifier, Samples
+from mlcore import blend, estimator
 from mlcore.classifier import Classifier
-from mlcore.trials import Recipe
-from tests.mlcore.builders import BLEND, BOOSTING, FOREST, LINEAR, NET, TREES, make_course
+from mlcore.estimator import BlendedClassifier
+from mlcore.families import FAMILIES
+from mlcore.families.boosting import curve
+from mlcore.task import Samples
+from mlcore.trials import IMPORTED, Candidate, Recipe
+from tests.mlcore.builders import (
+    BLEND,
+    BOOSTING,
+    FOREST,
+    LINEAR,
+    NET,
+    TREES,
+    make_course,
+    with_prior,
+)
 
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -31,7 +43,7 @@ def test_keeps_the_contract_of_scikit_learn(estimator, check):
 
 
 def test_the_examples_run():
-    failed, attempted = doctest.testmod(blend)
+    failed, attempted = doctest.testmod(estimator)
     assert attempted
     assert not failed
 
@@ -43,7 +55,7 @@ def fit(X, y, recipe=None, prior=None, weights=None):
 
 def weights_of(model):
     """Return the weight of each kind of part in the recipe."""
-    return {name: weight for name, _, weight in model.recipe_.parts}
+    return {part.family: weight for part, weight in model.recipe_.parts}
 
 
 # the choice of a recipe --------------------------------------------------------------------------
@@ -112,7 +124,7 @@ def test_classes_are_predicted_as_often_as_they_are(sizes):
     y = np.repeat(np.arange(len(sizes)), sizes)
     samples = Samples(np.zeros((len(y), 1), np.float32), y, tuple(range(len(sizes))))
     task = samples.task(np.ones(len(y)))
-    p = task.fit(task.choose()).predict_proba(np.zeros((1, 1), np.float32))
+    p = blend.fit(task, blend.choose(task)).predict_proba(np.zeros((1, 1), np.float32))
     expected = np.add(sizes, 0.5) / np.add(sizes, 0.5).sum()
     np.testing.assert_allclose(p[0], expected, atol=0.01 + 0.2 * (len(y) < 20))
     assert (p > 0).all()
@@ -130,14 +142,13 @@ def test_weights_add_up_and_no_part_has_next_to_none(n_classes):
 def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
     course = make_course(n_samples, n_features=6, noise=0.5)
     tried = []
-    fit_part = blend.Task._part
+    fit_net = FAMILIES["net"].fit
     monkeypatch.setattr(
-        blend.Task, "_part", lambda task, *part: tried.append(part) or fit_part(task, *part)
+        FAMILIES["net"], "fit", lambda task, *how: tried.append(how) or fit_net(task, *how)
     )
     model = fit(course.X, course.y)
     assert sum(weights_of(model).values()) == pytest.approx(1)
-    nets = {setting for name, setting in tried if name == "net"}
-    assert len(nets) == {300: 2, 600: 2, 4_100: 1, 10_100: 0}[n_samples]
+    assert len(set(tried)) == {300: 2, 600: 2, 4_100: 1, 10_100: 0}[n_samples]
 
 
 def test_what_fares_badly_in_the_first_fold_is_not_tried_again(monkeypatch):
@@ -145,12 +156,12 @@ def test_what_fares_badly_in_the_first_fold_is_not_tried_again(monkeypatch):
     X = random.uniform(-1, 1, (3_000, 4)).round(2)
     y = (X[:, 0] > 0.3) ^ (X[:, 1] < -0.2)
     tried = []
-    fit_part = blend.Task._part
+    fit_linear = FAMILIES["linear"].fit
     monkeypatch.setattr(
-        blend.Task, "_part", lambda task, *part: tried.append(part[0]) or fit_part(task, *part)
+        FAMILIES["linear"], "fit", lambda task, *how: tried.append(how) or fit_linear(task, *how)
     )
     assert "linear" not in weights_of(fit(X, y))
-    assert tried.count("linear") == 4
+    assert len(tried) == 4
 
 
 def test_a_given_recipe_is_followed():
@@ -301,9 +312,8 @@ def test_an_imported_model_that_is_clearly_wrong_has_no_say(teacher):
 
 def test_parts_that_ignore_the_imported_model_come_with_the_rest(teacher):
     X = np.random.default_rng(0).uniform(-1, 1, (60, 2)).round(2)
-    recipe = Recipe(
-        (("linear", 1.0, 0.5), ("local linear", 1.0, 0.25), ("local sharp", BOOSTING, 0.25))
-    )
+    own, refining = Candidate("linear", 1.0), Candidate("linear", 1.0, from_prior=True)
+    recipe = Recipe(((refining, 0.5), (own, 0.25), (Candidate("sharp", BOOSTING), 0.25)))
     classifier = fit(X, X[:, 1] > 0, recipe, teacher).classifier_
     assert [part.from_prior for part in classifier.parts] == [True, False, False]
     again = Classifier.from_bytes(classifier.to_bytes())
@@ -317,7 +327,7 @@ def test_parts_that_ignore_the_imported_model_come_with_the_rest(teacher):
 def test_what_the_imported_model_knows_is_not_learned_twice(recipe):
     X, y = np.ones((100, 1)), np.arange(100) < 30
     teacher = fit(X, y, LINEAR).classifier_
-    probabilities = fit(X, y, recipe, teacher).predict_proba([[1]])
+    probabilities = fit(X, y, with_prior(recipe), teacher).predict_proba([[1]])
     np.testing.assert_allclose(probabilities, [[0.7, 0.3]], atol=0.01)
 
 
@@ -335,12 +345,12 @@ def test_where_the_imported_model_is_wrong_it_is_overruled(teacher):
     assert model.score(X, y) > 0.95
 
 
-@pytest.mark.parametrize("recipe", [LINEAR, TREES, NET, Recipe((("prior", None, 1.0),))])
+@pytest.mark.parametrize("recipe", [LINEAR, TREES, NET, Recipe(((IMPORTED, 1.0),))])
 def test_each_part_starts_from_what_the_imported_model_knows(teacher, recipe):
     X = np.random.default_rng(0).uniform(-1, 1, (30, 2)).round(2)
     y = (X[:, 0] > 0) ^ (np.arange(30) == 0)
     unseen = np.random.default_rng(1).uniform(-1, 1, (200, 2)).round(2)
-    model = fit(X, y, recipe, teacher)
+    model = fit(X, y, with_prior(recipe), teacher)
     assert model.classifier_.prior is teacher
     assert model.score(unseen, unseen[:, 0] > 0) > 0.9
 
@@ -354,7 +364,7 @@ def test_of_a_rare_class_an_imported_model_is_believed_as_far_as_it_fits():
     for local, most in ((np.flatnonzero(~low)[:30], 1.0), (np.arange(600), 0.05)):
         samples = Samples(X[local], (X[local, 0] > 0).astype(np.intp), (0, 1, 2), known)
         task = samples.task(np.ones(len(local)))
-        p = task.fit(task.choose()).predict_proba(X)
+        p = blend.fit(task, blend.choose(task)).predict_proba(X)
         assert p[low, 2].mean() > 3 * p[~low, 2].mean()
         assert p[low, 2].mean() < most
         assert (p[:, :2].argmax(axis=1) == (X[:, 0] > 0)).mean() > 0.95
@@ -367,7 +377,7 @@ def test_classes_grow_beside_an_imported_model(teacher, n_new):
     y = np.where(np.arange(300) < n_new, 2, X[:, 0] > 0)
     X[:n_new, 1] = 1
     task = Samples(X, y, (0, 1, 2), teacher).task(np.ones(300))
-    classifier = task.fit(task.choose())
+    classifier = blend.fit(task, blend.choose(task))
     assert classifier.prior.classes == (0, 1)
     p = classifier.predict_proba(X)
     assert p[:, 2].mean() == pytest.approx(n_new / 300, abs=0.02)
@@ -391,13 +401,17 @@ def test_the_boosting_curve_is_that_of_the_heaviest_trees(n_classes):
     course = make_course(200, n_classes=n_classes, minority=0.5)
     task, held = half_learned(course)
     lighter = replace(BOOSTING, num_leaves=2)
-    parts = (("linear", 1.0, 0.5), ("sharp", lighter, 0.2), ("smooth", BOOSTING, 0.3))
-    curve = task.boosting_curve(Recipe(parts), held)
-    assert [rounds for rounds, *_ in curve] == list(range(10, len(curve) * 10 + 1, 10))
-    assert 4 <= len(curve) <= (BOOSTING.rounds + 40) // 10
-    for n_rounds, training, validation in curve:
-        trees = Recipe((("smooth", replace(BOOSTING, rounds=n_rounds), 1.0),))
-        p = task.fit(trees).predict_proba(course.X)
+    parts = (
+        (Candidate("linear", 1.0), 0.5),
+        (Candidate("sharp", lighter), 0.2),
+        (Candidate("smooth", BOOSTING), 0.3),
+    )
+    points = curve(task, Recipe(parts), held)
+    assert [rounds for rounds, *_ in points] == list(range(10, len(points) * 10 + 1, 10))
+    assert 4 <= len(points) <= (BOOSTING.rounds + 40) // 10
+    for n_rounds, training, validation in points:
+        trees = Recipe(((Candidate("smooth", replace(BOOSTING, rounds=n_rounds)), 1.0),))
+        p = blend.fit(task, trees).predict_proba(course.X)
         for log_loss, weights in ((training, 1 - held), (validation, held)):
             expected = metrics.log_loss(course.y, p, sample_weight=weights)
             assert log_loss == pytest.approx(expected, rel=1e-5)
@@ -406,9 +420,9 @@ def test_the_boosting_curve_is_that_of_the_heaviest_trees(n_classes):
 def test_without_trees_the_boosting_curve_is_that_of_the_first_boosting_tried(quick_choice):
     task, held = half_learned(make_course(200, minority=0.5))
     longer = replace(BOOSTING, rounds=BOOSTING.rounds - 40)
-    expected = task.boosting_curve(Recipe((("sharp", longer, 1.0),)), held)
+    expected = curve(task, Recipe(((Candidate("sharp", longer), 1.0),)), held)
     assert expected
-    assert task.boosting_curve(LINEAR, held) == expected
+    assert curve(task, LINEAR, held) == expected
 
 
 # side effects ------------------------------------------------------------------------------------

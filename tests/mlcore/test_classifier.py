@@ -167,7 +167,6 @@ def test_a_file_of_examples_is_no_classifier(course):
 
 FACTS = {
     "no classes": [
-        lambda facts: facts.pop("classes"),
         lambda facts: facts.update(classes="01"),
         lambda facts: facts.update(classes=[0]),
         lambda facts: facts.update(classes=[1, 0]),
@@ -185,6 +184,9 @@ FACTS = {
         lambda facts: facts.update(feature_names=["x"] * 5001),
     ],
     "its description is incomplete": [
+        lambda facts: facts.pop("classes"),
+        lambda facts: facts.pop("learned"),
+        lambda facts: facts.pop("shares"),
         lambda facts: facts.pop("parts"),
         lambda facts: facts.pop("prior"),
         lambda facts: facts.update(parts=None),
@@ -248,13 +250,16 @@ FACTS = {
         lambda facts: facts.update(classes=[0, 1, 2], learned=[0, 1, 2], shares=[0.3] * 3)
     ],
     "a feature out of range": [lambda facts: facts.update(feature_names=["x"])],
-    "too many models in one another": [lambda facts: facts.update(prior=_prior(9))],
+    "too many models in one another": [lambda facts: facts.update(prior=_prior(9), shares=[1, 1])],
 }
 
 
 def _prior(depth):
     """Return a model that is nothing but the prior of a prior of …, and in the end no model."""
     return {
+        "classes": [0, 1],
+        "learned": [0, 1],
+        "shares": [1.0, 1.0] if depth > 1 else [0.5, 0.5],
         "parts": [_part("prior" if depth > 1 else "trees")],
         "prior": _prior(depth - 1) if depth > 1 else None,
         "sharpness": 1.0,
@@ -285,7 +290,8 @@ def test_priors_may_be_nested_eight_deep(data):
     members = {name.replace("part2.", prefix): array for name, array in trees.items()}
     members["model.json"] = unpacked(data)["model.json"]
     nested = with_facts(
-        packed(members), lambda facts: facts.update(parts=[_part("prior")], prior=_prior(8))
+        packed(members),
+        lambda facts: facts.update(parts=[_part("prior")], prior=_prior(8), shares=[1, 1]),
     )
     assert Classifier.from_bytes(nested).predict_proba(samples()).shape == (50, 2)
 
@@ -419,7 +425,7 @@ def test_a_tree_may_be_deep_but_not_without_end(data):
 
 
 def test_too_many_nodes_are_refused(data, monkeypatch):
-    monkeypatch.setattr("mlcore.parts._MAX_NODES", 10)
+    monkeypatch.setattr("mlcore.families.trees._MAX_NODES", 10)
     assert "(too many nodes)" in refusal(data)
 
 

@@ -17,8 +17,9 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
 from mlcore import Classifier, blend, errors, evaluate, evaluation, importance
+from mlcore.families import boosting
+from mlcore.families.dense import Dense
 from mlcore.measures import ClassSize, Measures
-from mlcore.parts import Dense
 from tests.mlcore.builders import joined, make_course, make_labelled, make_preparation, rows_of
 
 COURSE = make_course(200, minority=0.3, noise=0.5)
@@ -153,8 +154,8 @@ def test_the_iterations_differ(result):
 
 def test_the_recipe_is_chosen_once(monkeypatch):
     chosen = []
-    choose = blend.Task.choose
-    monkeypatch.setattr(blend.Task, "choose", lambda task: chosen.append(task) or choose(task))
+    choose = blend.choose
+    monkeypatch.setattr(blend, "choose", lambda task: chosen.append(task) or choose(task))
     evaluate(make_obvious(30), 5)
     assert len(chosen) == 1
 
@@ -184,7 +185,7 @@ def test_without_any_time_one_iteration_is_done(deadline):
     assert result.report.tested_samples == 40
 
 
-SECONDS = {"choose": 3, "fit": 1, "_deal": 0.25, "boosting_curve": 2}
+SECONDS = {"choose": 3, "fit": 1, "_deal": 0.25, "curve": 2}
 FIRST = SECONDS["choose"] + SECONDS["fit"] + 0.5  # less is too little for one iteration
 
 
@@ -202,8 +203,9 @@ def clock(monkeypatch, quick_choice):
 
         monkeypatch.setattr(owner, name, slow)
 
-    for name in ("choose", "fit", "boosting_curve"):
-        let_take_time(blend.Task, name)
+    let_take_time(blend, "choose")
+    let_take_time(blend, "fit")
+    let_take_time(boosting, "curve")
     let_take_time(importance, "_deal")
     for module in (evaluation, importance):
         monkeypatch.setattr(module, "time", clock)

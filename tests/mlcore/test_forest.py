@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcore.blend import Samples
 from mlcore.classifier import Classifier
-from mlcore.forest import Growth, Levels, forest, grow
+from mlcore.families.forest import Growth, Levels, forest, grow
+from mlcore.task import Samples
 from tests.mlcore.builders import FOREST, GROWTH, make_course
 from tests.mlcore.conftest import fitted
 
@@ -113,8 +113,8 @@ def test_a_tree_of_a_bag_learns_from_so_many_samples():
 
 def test_a_tree_never_costs_more_than_so_many_samples_and_features(monkeypatch):
     course = COURSES[2]
-    monkeypatch.setattr("mlcore.forest._MOST_SAMPLES", 100)
-    monkeypatch.setattr("mlcore.forest._MOST_FEATURES", 3)
+    monkeypatch.setattr("mlcore.families.forest._MOST_SAMPLES", 100)
+    monkeypatch.setattr("mlcore.families.forest._MOST_FEATURES", 3)
     for tree in grown(course.X, course.y, growth=Growth(2.0, 1.0)).trees:
         assert tree.tree_.n_node_samples[0] == 100
         assert tree.max_features_ == 3
@@ -124,10 +124,10 @@ def test_each_fold_s_trees_have_not_seen_what_it_tests():
     """The forest's part of the choice is fair, and its trees together have learned everything."""
     course = COURSES[2]
     task = Samples(course.X, course.y, (0, 1)).task(np.ones(250))
-    tested = np.concatenate([test.rows for _, test in task._dealt])
+    tested = np.concatenate([fold.tested.rows for fold in task.folds()])
     assert sorted(tested.tolist()) == list(range(250))
-    for fold, test in task._dealt:
-        assert not set(fold.rows) & set(test.rows)
+    for fold in task.folds():
+        assert not set(fold.learned.rows) & set(fold.tested.rows)
 
 
 def test_it_is_stored_and_read():

@@ -8,6 +8,7 @@ import pytest
 
 from infra.lab.fuzz.known_attacks import with_facts
 from mlcore import Classifier, Examples, classifier, errors, examples, predict, read_unlabelled
+from mlcore.families import PARTS
 
 FORMATS = Path(__file__).parents[1] / "data" / "formats"
 
@@ -20,8 +21,7 @@ def stored(kind, number, suffix="npz"):
 def test_a_classifier_of_each_format_predicts_as_it_did(number):
     model = Classifier.from_bytes(stored("classifier", number))
     assert model.prior is not None
-    kinds = {part.kind for part in (*model.parts, *model.prior.parts)}
-    assert kinds == {"dense", "trees", "forest", "prior"}
+    assert {part.kind for part in (*model.parts, *model.prior.parts)} == set(PARTS)
     samples = read_unlabelled(stored("classifier", number, "csv"))
     expected = json.loads(stored("classifier", number, "json"))
     classes, scores = predict(model, samples)

@@ -13,8 +13,8 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss
 
 from mlcore import Classifier, Labelled, evaluate, evaluation, importance
-from mlcore.blend import BlendedClassifier
-from mlcore.parts import Dense
+from mlcore.estimator import BlendedClassifier
+from mlcore.families.dense import Dense
 from tests.mlcore.builders import BLEND, make_course, make_preparation, rows_of
 
 READ = r"\core\analytics\indicator\read_actions"

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 
-from mlcore import net
+from mlcore.families import net
 from tests.mlcore.builders import make_course
 
 COURSES = {n: make_course(400, n_classes=n, minority=0.4) for n in (2, 3)}

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from mlcore import blend, net
-from mlcore.blend import PRIOR_SCALE, BlendedClassifier
-from mlcore.boosting import Boosting
-from mlcore.parts import Preparation, Trees, inputs, prior_scores, probabilities
-from mlcore.quickscorer import QuickScorer
-from mlcore.trials import Recipe
-from tests.mlcore.builders import LINEAR, NET, TREES, make_course
+from mlcore.estimator import BlendedClassifier
+from mlcore.families import net
+from mlcore.families.boosting import Boosting
+from mlcore.families.dense import PRIOR_SCALE, Preparation, inputs
+from mlcore.families.family import prior_scores, probabilities
+from mlcore.families.quickscorer import QuickScorer
+from mlcore.families.trees import Trees
+from mlcore.trials import Candidate, Recipe
+from tests.mlcore.builders import LINEAR, NET, TREES, make_course, with_prior
 
 COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
 
@@ -53,15 +55,15 @@ def own(monkeypatch):
         return fitted[-1]
 
     def fit_net(X, y, *args):
-        layers = net.fit_net(X, y, *args)
+        layers = library_net(X, y, *args)
         fitted.append(MLPClassifier((20,), solver="lbfgs", max_iter=1).fit(X, y))
         fitted[-1].coefs_, fitted[-1].intercepts_ = copy.deepcopy(layers)
         return layers
 
-    lightgbm_train = lightgbm.train
+    lightgbm_train, library_net = lightgbm.train, net.fit_net
     monkeypatch.setattr(lightgbm, "train", train)
-    monkeypatch.setattr(blend, "LogisticRegression", spy(LogisticRegression))
-    monkeypatch.setattr(blend, "fit_net", fit_net)
+    monkeypatch.setattr("sklearn.linear_model.LogisticRegression", spy(LogisticRegression))
+    monkeypatch.setattr(net, "fit_net", fit_net)
     return fitted
 
 
@@ -74,6 +76,7 @@ def prior(request):
 
 
 def _fit(recipe, X, y, prior=None):
+    recipe = with_prior(recipe) if prior else recipe
     return BlendedClassifier(prior, recipe).fit(X, y).classifier_
 
 
@@ -111,7 +114,7 @@ class TestPartsPredictLikeTheLibraries:
         else:
             own_probabilities = own[0].predict(X).reshape(len(X), -1)[:, -1]
             np.testing.assert_allclose(probabilities(scores)[:, -1], own_probabilities, rtol=1e-9)
-        assert len(part.roots) == TREES.parts[0][1].rounds * scores.shape[1]
+        assert len(part.roots) == TREES.parts[0][0].setting.rounds * scores.shape[1]
         predicted = part.predict_proba(X, log_prior)
         np.testing.assert_allclose(predicted, probabilities(scores), rtol=0 if not prior else 1e-9)
 
@@ -120,7 +123,7 @@ class TestPartsPredictLikeTheLibraries:
 def test_trees_of_any_size_predict_like_the_library(own, n_leaves):
     course = make_course(2000, seed=3)
     boosting = Boosting(n_leaves, 0.1, 0.0, 1.0, 0.0, rounds=5)
-    (part,) = _fit(Recipe((("trees", boosting, 1.0),)), course.X, course.y).parts
+    (part,) = _fit(Recipe(((Candidate("sharp", boosting), 1.0),)), course.X, course.y).parts
     assert len(part.value) == 5 * (2 * n_leaves - 1)
     X = to_predict(course.X, 0.1)
     expected = probabilities(own[-1].predict(X, raw_score=True).reshape(-1, 1))
@@ -132,7 +135,7 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
     (part,) = _fit(TREES, course.X, course.y).parts
     X = to_predict(course.X, 0.1)
     at_once = part.predict_proba(X, None)
-    monkeypatch.setattr("mlcore.quickscorer._CELLS", 10 * len(part.roots))
+    monkeypatch.setattr("mlcore.families.quickscorer._CELLS", 10 * len(part.roots))
     assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
 
 
@@ -140,9 +143,9 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
 def test_tables_made_piece_by_piece_are_the_same(cells, monkeypatch):
     course = make_course(2000, seed=3)
     boosting = Boosting(150, 0.1, 0.0, 1.0, 0.0, rounds=5)
-    (part,) = _fit(Recipe((("trees", boosting, 1.0),)), course.X, course.y).parts
+    (part,) = _fit(Recipe(((Candidate("sharp", boosting), 1.0),)), course.X, course.y).parts
     at_once = QuickScorer.of(part)
-    monkeypatch.setattr("mlcore.quickscorer._CELLS", cells)
+    monkeypatch.setattr("mlcore.families.quickscorer._CELLS", cells)
     for one, other in zip(QuickScorer.of(part).features, at_once.features, strict=True):
         assert one.words.tolist() == other.words.tolist()
         assert one.tables.tolist() == other.tables.tolist()

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlcore.blend import BlendedClassifier
 from mlcore.classifier import Classifier
-from mlcore.trials import Trials
+from mlcore.estimator import BlendedClassifier
+from mlcore.trials import Candidate, Trials
 from tests.mlcore.builders import BLEND, make_course
 
 
@@ -15,20 +15,21 @@ def tried(*folds, n_classes=2):
     """Return trials of folds, in each of which candidates give so much to each sample's class."""
     trials = Trials(n_classes)
     for fold in folds:
-        results = {
-            candidate: np.array(likelihood, dtype=float) for candidate, likelihood in fold.items()
-        }
-        trials.add(iter(results.items()), np.ones(len(next(iter(results.values())))))
+        results = [
+            (Candidate(*named), Candidate(*named), np.array(likelihood, dtype=float))
+            for named, likelihood in fold.items()
+        ]
+        trials.add(results, np.ones(len(results[0][2])))
     return trials
 
 
 def shares(recipe):
-    return {name: weight for name, _, weight in recipe.parts}
+    return {part.family: weight for part, weight in recipe.parts}
 
 
 def test_the_best_setting_of_each_family_is_taken():
     fold = {("linear", 1.0): [0.6] * 50, ("linear", 2.0): [0.8] * 50, ("net", 1.0): [0.7] * 50}
-    settings = {name: setting for name, setting, _ in tried(fold).recipe().parts}
+    settings = {part.family: part.setting for part, _ in tried(fold).recipe().parts}
     assert settings == {"linear": 2.0, "net": 1.0}
 
 

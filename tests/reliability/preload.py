@@ -7,7 +7,7 @@ import sklearn.neural_network  # noqa: F401
 from botocore.loaders import create_loader
 
 import handler.report
-import mlcore.blend  # noqa: F401
+import mlcore.estimator  # noqa: F401
 import tests.reliability.processes  # noqa: F401
 from tests.reliability.models import undrawn
 

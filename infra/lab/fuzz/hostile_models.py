@@ -15,20 +15,10 @@ import numpy as np
 from infra.lab.course import Course
 from infra.lab.fuzz import known_attacks
 from mlcore import read_labelled
-from mlcore.blend import BlendedClassifier
-from mlcore.boosting import Boosting
-from mlcore.forest import Growth
-from mlcore.trials import Recipe
+from mlcore.estimator import BlendedClassifier
+from mlcore.families import FAMILIES
+from mlcore.trials import IMPORTED, Candidate, Recipe
 
-_TREES = Boosting(4, 0.1, 1.0, 1.0, 0.5, rounds=3)
-_FOREST = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
-_RECIPES = (
-    (("linear", 1.0, 1.0),),
-    (("net", 1.0, 1.0),),
-    (("smooth", _TREES, 1.0),),
-    (("forest", _FOREST, 1.0),),
-    (("linear", 1.0, 0.5), ("sharp", _TREES, 0.5)),
-)
 _VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 0.5, 1e308, 10**30, float("nan"), float("inf")),
     *("", "dense", "trees", "prior", "é\ud800", "a" * 300, [], {}, [[]], [0, 1]),
@@ -44,9 +34,20 @@ def seeds() -> list[bytes]:
     files = []
     for n_classes in (2, 3):
         course = read_labelled(Course(5, n_classes=n_classes, noise=0.2, minority=0.5).labelled(40))
+        alone = [
+            Candidate(family.name, family.quick)
+            for family in FAMILIES.values()
+            if False in family.uses_prior
+        ]
+        refining = [
+            Candidate(family.name, family.quick, True)
+            for family in FAMILIES.values()
+            if True in family.uses_prior
+        ]
         prior = None
-        for recipe in (*_RECIPES, (("prior", None, 0.5), ("linear", 1.0, 0.5))):
-            model = BlendedClassifier(prior if recipe[0][0] == "prior" else None, Recipe(recipe))
+        for parts in (*([part] for part in alone), refining):
+            recipe = Recipe(tuple((part, 1 / len(parts)) for part in parts))
+            model = BlendedClassifier(prior if IMPORTED in parts else None, recipe)
             prior = model.fit(course.X, course.y).classifier_
             files.append(pack(unpack(prior.to_bytes())))
     return files

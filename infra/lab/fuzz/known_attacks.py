@@ -463,7 +463,7 @@ def _part(**changes: Any) -> bytes:
 def _deep_prior() -> bytes:
     prior: dict[str, Any] | None = None
     for _ in range(200):
-        prior = {"parts": [{"kind": "prior", "weight": 1}], "prior": prior}
+        prior = {"classes": [0, 1], "learned": [0, 1], "prior": prior}
     return _facts(prior=prior)
 
 

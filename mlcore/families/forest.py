@@ -7,15 +7,20 @@ finds chance: Geurts et al., "Extremely randomized trees", Machine Learning 63, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.tree import ExtraTreeRegressor
 
-from mlcore.parts import Forest
+from mlcore.families.family import Family, Setting
+from mlcore.families.trees import Forest
+
+if TYPE_CHECKING:
+    from sklearn.tree import ExtraTreeRegressor
+
+    from mlcore.task import Fold, Task
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -26,6 +31,7 @@ _LEVELS = 63  # of a feature at most: what a prediction computes grows with them
 _MOST_SAMPLES = 1_500
 _MOST_FEATURES = 64  # among which a node chooses
 _LARGEST = np.finfo(np.float32).max
+_TREES = 25  # for each fold
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,48 @@ class Growth:
     min_weight: float
     max_features: float
     bagging: float = 1.0
+
+
+# Many random trees with small leaves suit many features, careful ones few that are often equal.
+_RANDOM = Growth(min_weight=4.0, max_features=0.3)
+_BAGGED = Growth(min_weight=20.0, max_features=1.0, bagging=0.7)
+
+
+class RandomForest(Family):
+    """Extremely randomised trees; a setting is a `Growth`.
+
+    It is grown fold by fold. Each fold's trees have learned all but what the fold tests. Together
+    they have learned everything, so that no more need to grow.
+    """
+
+    name = "forest"
+    part = Forest
+    uses_prior = (False,)
+    quick = Growth(min_weight=10.0, max_features=0.5, bagging=0.5)
+
+    def settings(self, n_samples: int) -> Sequence[Setting]:
+        """Return the settings to try for so many distinct samples."""
+        return (_RANDOM, _BAGGED) if n_samples <= 4_000 else ()
+
+    def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
+        """Return the trees of all folds."""
+        return forest([self._grown(fold, setting) for fold in task.folds()])
+
+    def tried(
+        self, fold: Fold, setting: Setting, from_prior: bool
+    ) -> Iterator[tuple[Setting, Floats]]:
+        """Yield what a fold's trees give to the true classes of the samples that it holds out."""
+        tested = fold.tested
+        p = self._grown(fold, setting).predict_proba(tested.rows)
+        yield setting, p[np.arange(len(tested.y)), tested.y]
+
+    def _grown(self, fold: Fold, setting: Setting) -> Grown:
+        task, growth = fold.learned, cast(Growth, setting)
+        levels = task.samples.once("levels", lambda: Levels.of(task.samples.X))
+        return fold.whole.once(
+            (growth, fold.number),
+            lambda: grow(levels, task.rows, task.y, task.weights, task.n_classes, _TREES, growth),
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +178,9 @@ def grow(
     n_classes, n_trees : int
     growth : Growth
     """
+    from sklearn import config_context
+    from sklearn.tree import ExtraTreeRegressor
+
     share = min(growth.bagging, _MOST_SAMPLES / len(y))
     max_features = min(growth.max_features, _MOST_FEATURES / len(levels.columns))
     # The squared error of the classes' shares is their Gini impurity, and a regression's fit has
@@ -145,7 +196,8 @@ def grow(
             random_state=number,
         )
         target = truth[bag, 1] if n_classes == 2 else truth[bag]
-        trees.append(tree.fit(levels.X[rows[bag]], target, weights[bag], check_input=False))
+        with config_context(skip_parameter_validation=True):
+            trees.append(tree.fit(levels.X[rows[bag]], target, weights[bag], check_input=False))
     return Grown(levels, tuple(trees))
 
 

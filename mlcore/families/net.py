@@ -6,17 +6,47 @@ it spends most of it around the computation, and it computes in float64.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+
+from mlcore.families.dense import Dense, Layers, fitted
+from mlcore.families.family import Family, Setting
+
+if TYPE_CHECKING:
+    from mlcore.task import Task
 
 Floats = NDArray[np.float64]
-Layers = list[NDArray[np.float32]]
 
+_SEED = 1
 _UNITS = 20
 _ITERATIONS = 30  # more fit chance
 _TOLERANCE = 1e-4  # of the largest slope
+
+
+class Net(Family):
+    """A net of one layer; a setting is the decay of its connections."""
+
+    name = "net"
+    part = Dense
+    quick = 1.0
+
+    def settings(self, n_samples: int) -> Sequence[Setting]:
+        """Return the settings to try for so many distinct samples."""
+        if n_samples <= 4_000:
+            return (2.0 if n_samples <= 500 else 3.0, 15.0)
+        return (3.0,) if n_samples <= 10_000 else ()
+
+    def fit(self, task: Task, setting: Setting, from_prior: bool) -> Dense:
+        """Fit with one decay, and with an imported model or not."""
+        decay = cast(float, setting)
+        return fitted(
+            task,
+            from_prior,
+            lambda values: fit_net(values, task.y, task.weights, task.n_classes, decay, _SEED),
+        )
 
 
 def fit_net(
@@ -49,6 +79,9 @@ def fit_net(
         For each layer of shape (n_inputs, n_outputs) and (n_outputs,). The last one has one output
         for two classes.
     """
+    from scipy.optimize import minimize
+    from scipy.special import expit, logsumexp
+
     n_outputs = 1 if n_classes == 2 else n_classes
     shapes = [(X.shape[1], _UNITS), (_UNITS, n_outputs)]
     random = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from mlcore.parts import Trees
+    from mlcore.families.trees import Trees
 
 _BITS = 32  # of a word: as many as the leaves of the largest tree that is fitted here, and one
 # words with so many of their lowest bits set

@@ -1,0 +1,17 @@
+"""The families of learners that a classifier is blended from, one module each.
+
+A new family has a module of its own and a place in `FAMILIES`, and nothing else to change.
+"""
+
+from mlcore.families.boosting import Sharp, Smooth
+from mlcore.families.family import Family, Part
+from mlcore.families.forest import RandomForest
+from mlcore.families.linear import Linear
+from mlcore.families.net import Net
+from mlcore.families.prior import Imported
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (Imported(), RandomForest(), Linear(), Net(), Sharp(), Smooth())
+}
+PARTS: dict[str, type[Part]] = {family.part.kind: family.part for family in FAMILIES.values()}

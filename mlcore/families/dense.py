@@ -1,0 +1,223 @@
+"""Layers of weights, as linear models and nets have: what they see, and how they predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.families.family import Arrays, Part, matrix, probabilities, require, vector
+
+if TYPE_CHECKING:
+    from mlcore.task import Task
+
+_MAX_UNITS = 1_000  # of a layer
+_TINY = 16  # samples; fewer of them have a range that is little else than the samples
+_LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
+PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
+
+Layers = list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Turns indicator values into centred columns without gaps, as linear models and nets need.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (n_columns,), int32
+        The features that vary, which are the only ones used.
+    flags : ndarray of shape (n_flags,), int32
+        The features of which some samples have no value: each gets a 0/1 column for that.
+    fill : ndarray of shape (n_columns,), float32
+        Stands in for a missing value: the feature's mean.
+    low, high : ndarray of shape (n_columns,), float32
+        The range of the samples learned from. Values beyond it count as its end, since a line
+        drawn on from there would say anything with certainty. Of very few samples, whose range
+        is little else than the samples, only the power of two that it stays within; 1 or more.
+    mean, scale : ndarray of shape (n_columns + n_flags,), float32
+    """
+
+    columns: NDArray[np.int32]
+    flags: NDArray[np.int32]
+    fill: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, X: NDArray[np.float32], weights: NDArray[np.float64]) -> Preparation:
+        """Learn means and scales from weighted samples."""
+        with np.errstate(invalid="ignore"):
+            empty = np.isnan(X)
+            low = np.fmin.reduce(X, axis=0)
+            high = np.fmax.reduce(X, axis=0)
+        columns = np.flatnonzero(low < high)  # false where all are empty: NaN
+        some = empty.any(axis=0) & ~empty.all(axis=0)
+        flags = np.flatnonzero(some)
+        if not len(columns) and not len(flags):
+            columns = np.array([0])  # one column without information, since fits need one
+        absent = np.take(empty, columns, axis=1)
+        ends = [np.clip(np.nan_to_num(end[columns]), -_LARGEST, _LARGEST) for end in (low, high)]
+        if weights.sum() < _TINY:
+            size = np.exp2(np.ceil(np.log2(np.maximum(np.abs(ends).max(axis=0), 1))))
+            ends = [-size, size]
+        total = weights @ ~absent
+        sums = weights @ np.where(absent, 0, np.take(X, columns, axis=1))
+        fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        unscaled = cls(
+            columns=columns.astype(np.int32),
+            flags=flags.astype(np.int32),
+            fill=fill.astype(np.float32),
+            low=ends[0],
+            high=ends[1],
+            mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
+            scale=np.ones(len(columns) + len(flags), dtype=np.float32),
+        )
+        prepared = unscaled.apply(X).astype(np.float64)
+        mean = weights @ prepared / weights.sum()
+        prepared -= mean
+        scale = np.sqrt(weights @ np.square(prepared, out=prepared) / weights.sum())
+        # Moodle's values share one scale, -1 to 1. Standardised, a column that hardly ever varies
+        # would weigh as much as one that always does, and fits would find chance in it.
+        scale = np.maximum(scale, 1)
+        return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
+
+    def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
+        values = np.take(X, self.columns, axis=1)
+        values = np.where(np.isnan(values), self.fill, values)
+        np.clip(values, self.low, self.high, out=values)
+        flags = np.isnan(np.take(X, self.flags, axis=1))
+        prepared = np.hstack([values, flags], dtype=np.float32)
+        prepared -= self.mean
+        prepared /= self.scale
+        return prepared
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        return {
+            "columns": self.columns,
+            "flags": self.flags,
+            "fill": self.fill,
+            "low": self.low,
+            "high": self.high,
+            "mean": self.mean,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int) -> Preparation:
+        """Check and take over what `arrays` returned."""
+        columns = vector(arrays, "columns", np.int32)
+        flags = vector(arrays, "flags", np.int32)
+        for indices in (columns, flags):
+            require(((indices >= 0) & (indices < n_features)).all(), "a feature out of range")
+            require((np.diff(indices) > 0).all(), "a feature used twice")
+        width = len(columns) + len(flags)
+        scale = vector(arrays, "scale", np.float32, width)
+        require((scale > 0).all(), "a scale that is not positive")
+        return cls(
+            columns,
+            flags,
+            vector(arrays, "fill", np.float32, len(columns)),
+            vector(arrays, "low", np.float32, len(columns)),
+            vector(arrays, "high", np.float32, len(columns)),
+            vector(arrays, "mean", np.float32, width),
+            scale,
+        )
+
+
+def inputs(
+    prepared: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+) -> NDArray[np.float32]:
+    """Return what `Dense` computes with: prepared features and an imported model's log-odds."""
+    if log_prior is None:
+        return prepared
+    odds = (log_prior - log_prior[:, :1])[:, 1:]
+    return np.hstack([prepared, odds], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Dense(Part):
+    """A linear model (one layer) or a net with rectified linear units (several).
+
+    Attributes
+    ----------
+    preparation : Preparation
+    weights : tuple of ndarray of shape (n_inputs, n_outputs), float32
+    biases : tuple of ndarray of shape (n_outputs,), float32
+        The last layer has one output for two classes, else one for each class.
+    from_prior : bool
+        Whether an imported model's log-odds are among the inputs.
+    """
+
+    kind: ClassVar[str] = "dense"
+    preparation: Preparation
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+    from_prior: bool = False
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        values = inputs(self.preparation.apply(X), log_prior if self.from_prior else None)
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if layer:
+                values = np.maximum(values, 0)
+            values = values @ weights + biases
+        return probabilities(values.astype(np.float64))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        stored = self.preparation.arrays()
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            stored[f"weights.{layer}"] = weights
+            stored[f"biases.{layer}"] = biases
+        return stored
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool) -> Self:
+        """Check and take over what `arrays` returned."""
+        preparation = Preparation.from_arrays(arrays, n_features)
+        width = len(preparation.mean) + (n_classes - 1 if from_prior else 0)
+        weights, biases = [], []
+        for layer in range(sum(name.startswith("biases.") for name in arrays)):
+            bias = vector(arrays, f"biases.{layer}", np.float32)
+            require(len(bias) <= _MAX_UNITS, "a layer too wide")
+            weights.append(matrix(arrays, f"weights.{layer}", np.float32, (width, len(bias))))
+            biases.append(bias)
+            width = len(bias)
+        outputs = 1 if n_classes == 2 else n_classes
+        require(biases and width == outputs, "a layer of the wrong size")
+        return cls(preparation, tuple(weights), tuple(biases), from_prior)
+
+
+def fitted(
+    task: Task,
+    from_prior: bool,
+    fit: Callable[[NDArray[np.float32]], tuple[Layers, Layers]],
+) -> Dense:
+    """Return what `fit` makes of a task's inputs.
+
+    Parameters
+    ----------
+    task : Task
+    from_prior : bool
+        Whether an imported model's log-odds are among the inputs.
+    fit : callable
+        From inputs, an array of shape (n_samples, n_inputs), float32, to weights and biases.
+    """
+    preparation = task.once("preparation", lambda: Preparation.of(task.X, task.weights))
+    prepared = task.once("prepared", lambda: preparation.apply(task.X))
+    width = prepared.shape[1]
+    values = inputs(prepared, task.log_prior if from_prior else None)
+    values[:, width:] *= PRIOR_SCALE
+    weights, biases = fit(values)
+    weights[0][width:] *= PRIOR_SCALE
+    return Dense(preparation, tuple(weights), tuple(biases), from_prior)

@@ -1,0 +1,184 @@
+"""Trees as flat arrays, which boosting and forests have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.families.family import (
+    Arrays,
+    Part,
+    matrix,
+    prior_scores,
+    probabilities,
+    require,
+    vector,
+)
+from mlcore.families.quickscorer import QuickScorer, distinct
+
+_MAX_NODES = 5_000_000
+_MAX_TREES = 1_000  # for each score
+_MAX_DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Trees(Part):
+    """Boosted trees, all their nodes in flat arrays.
+
+    A node sends a sample to `right` when its value of `feature` is above `threshold`, else to
+    `left`. A leaf sends it to itself. What a missing value does is part of the node, too:
+    it counts as minus infinity, plus infinity or zero.
+
+    Attributes
+    ----------
+    roots : ndarray of shape (n_trees,), int32
+        Tree t adds to the score of class t modulo the number of scores.
+    feature, left, right : ndarray of shape (n_nodes,), int32
+    threshold : ndarray of shape (n_nodes,), float32
+    missing : ndarray of shape (n_nodes,), int8
+        Sign of what a missing value counts as.
+    value : ndarray of shape (n_nodes,), float64
+        What a leaf adds; 0 for others.
+    n_scores : int
+        1 for two classes, else one for each class.
+    from_prior : bool
+        Whether an imported model's log-odds are the starting score.
+    """
+
+    kind: ClassVar[str] = "trees"
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    threshold: NDArray[np.float32]
+    missing: NDArray[np.int8]
+    value: NDArray[np.float64]
+    n_scores: int
+    from_prior: bool = False
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        scores = self._scorer.scores(X)
+        if self.from_prior:
+            assert log_prior is not None
+            scores += prior_scores(log_prior)
+        return probabilities(scores)
+
+    @property
+    def n_cells(self) -> int:
+        """How large the tables of `QuickScorer` are: each test times its feature's thresholds."""
+        inner = self.left != np.arange(len(self.left))
+        feature, threshold = self.feature[inner], self.threshold[inner]
+        pairs = distinct(np.sort(feature.astype(np.int64) << 32 | threshold.view(np.uint32)))
+        return int(np.bincount(pairs >> 32)[feature].sum())
+
+    @property
+    def leaf_values(self) -> NDArray[np.float64]:
+        """What a leaf adds to its tree's scores, of shape (n_nodes, n_scores_of_a_tree)."""
+        return self.value[:, None]
+
+    @property
+    def first_scores(self) -> NDArray[np.intp]:
+        """Which is the first of each tree's scores."""
+        return np.arange(len(self.roots)) % self.n_scores
+
+    @cached_property
+    def _scorer(self) -> QuickScorer:
+        return QuickScorer.of(self)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is to be stored."""
+        return {
+            "roots": self.roots,
+            "feature": self.feature,
+            "left": self.left,
+            "right": self.right,
+            "threshold": self.threshold,
+            "missing": self.missing,
+            "value": self.value,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool) -> Self:
+        """Check and take over what `arrays` returned."""
+        n_scores = 1 if n_classes == 2 else n_classes
+        feature = vector(arrays, "feature", np.int32)
+        n_nodes = len(feature)
+        require(n_nodes <= _MAX_NODES, "too many nodes")
+        roots = vector(arrays, "roots", np.int32)
+        left = vector(arrays, "left", np.int32, n_nodes)
+        right = vector(arrays, "right", np.int32, n_nodes)
+        threshold = vector(arrays, "threshold", np.float32, n_nodes)
+        missing = vector(arrays, "missing", np.int8, n_nodes)
+        here = np.arange(n_nodes)
+        value = cls._values(arrays, n_nodes, n_scores, len(roots))
+        require(len(roots) <= _MAX_TREES * n_scores, "too many trees")
+        require(((roots >= 0) & (roots < n_nodes)).all(), "a root out of range")
+        require(((feature >= 0) & (feature < n_features)).all(), "a feature out of range")
+        require((np.abs(missing.astype(np.int32)) <= 1).all(), "an unknown missing value")
+        leaf = (left == here) & (right == here)
+        below = (left > here) & (right > here) & (left < n_nodes) & (right < n_nodes)
+        require((leaf | below).all(), "a node above its parent")
+        children = np.concatenate([roots, left[below], right[below]])
+        require((np.bincount(children, minlength=n_nodes) == 1).all(), "a node of several trees")
+        level = roots
+        for _ in range(_MAX_DEPTH):
+            level = level[below[level]]
+            level = np.concatenate([left[level], right[level]])
+        require(not len(level), "a tree too deep")
+        return cls(
+            roots,
+            feature,
+            left,
+            right,
+            threshold,
+            missing,
+            value,
+            n_scores,
+            from_prior,
+        )
+
+    @staticmethod
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int, n_trees: int) -> NDArray[np.float64]:
+        require(n_trees % n_scores == 0, "a tree too few")
+        return vector(arrays, "value", np.float64, n_nodes)
+
+
+@dataclass(frozen=True)
+class Forest(Trees):
+    """Trees of which each gives probabilities, and which are averaged.
+
+    Here `value`, of shape (n_nodes, n_scores), is what a leaf adds to the probability of class 1,
+    or to that of each of more than two classes.
+    """
+
+    kind: ClassVar[str] = "forest"
+
+    def predict_proba(
+        self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        scores = self._scorer.scores(X)
+        return scores if self.n_scores > 1 else np.hstack([1 - scores, scores])
+
+    @property
+    def leaf_values(self) -> NDArray[np.float64]:
+        """What a leaf adds to its tree's scores, of shape (n_nodes, n_scores)."""
+        return self.value
+
+    @property
+    def first_scores(self) -> NDArray[np.intp]:
+        """Which is the first of each tree's scores."""
+        return np.zeros(len(self.roots), dtype=np.intp)
+
+    @staticmethod
+    def _values(arrays: Arrays, n_nodes: int, n_scores: int, n_trees: int) -> NDArray[np.float64]:
+        values = matrix(arrays, "value", np.float64, (n_nodes, n_scores))
+        require(((values >= 0) & (values <= 1)).all(), "a probability out of range")
+        return values
