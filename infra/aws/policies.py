@@ -72,6 +72,80 @@ def function_access(names: Names) -> Policy:
     )
 
 
+def installer_trust() -> Policy:
+    """Who may take the role of the function that sets everything up: Lambda to run it."""
+    return _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+
+
+def installer_access(names: Names, function: str, secrets: str) -> Policy:
+    """What the role of the function that sets everything up allows (`infra.aws.installer`).
+
+    Parameters
+    ----------
+    names : Names
+    function : str
+        The function's name.
+    secrets : str
+        What the names of SSM parameters with passwords match.
+    """
+    return _policy(
+        # It makes the bucket, or gives an earlier one its settings again; it never removes it.
+        {
+            "Sid": "Bucket",
+            "Effect": "Allow",
+            "Action": [
+                "s3:CreateBucket",
+                "s3:ListBucket",  # else a missing key reads as "denied"
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+            "Resource": bucket_arn(names.models),
+        },
+        {
+            "Sid": "Users",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject"],
+            "Resource": bucket_arn(names.models, "config/users"),
+        },
+        {
+            "Sid": "Program",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            "Resource": bucket_arn(names.models, "code/*"),
+        },
+        # Where the admin has put a release's zip into a bucket of the same account.
+        {
+            "Sid": "Release",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": bucket_arn("*", f"{PROJECT}-*.zip"),
+            "Condition": {"StringEquals": {"aws:ResourceAccount": names.account}},
+        },
+        {
+            "Sid": "Password",
+            "Effect": "Allow",
+            "Action": ["ssm:PutParameter", "ssm:DeleteParameter"],
+            "Resource": names.arn("ssm", f"parameter/{secrets}"),
+        },
+        {
+            "Sid": "Log",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": names.arn("logs", f"log-group:/aws/lambda/{function}:*"),
+        },
+    )
+
+
 def tls_only(bucket: str) -> Policy:
     """A bucket's own policy: refuse whoever does not encrypt the connection."""
     return _policy(

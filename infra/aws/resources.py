@@ -13,10 +13,12 @@ FUNCTION = f"{PROJECT}-{STAGE}"  # as Zappa makes it of project_name and stage
 
 TAGS = {"Project": PROJECT}  # of all that can be tagged, to find it and what it costs
 
-# https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
+# https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html, and mx-central-1, for which
+# CloudFormation's registry has none.
 WITHOUT_FUNCTION_URLS = (
     *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
     *("ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
+    "mx-central-1",
 )
 
 

@@ -24,6 +24,7 @@ from infra.aws.tools import Tools
 from infra.local.client import over_http
 from tests import moto_gaps
 from tests.conftest import QuietHandler
+from tests.infra.installing import Requests, serve_release
 
 REGION = "eu-central-1"
 
@@ -72,6 +73,27 @@ def mock_account(aws, fast_clients, settings_file, monkeypatch):
 @pytest.fixture
 def account(mock_account):
     return sign_in(REGION)
+
+
+@pytest.fixture(scope="session")
+def internet(tmp_path_factory):
+    """A server that has a release, and takes answers as CloudFormation does."""
+    with serve_release(tmp_path_factory.mktemp("tls")) as server:
+        yield server
+
+
+@pytest.fixture
+def cloud(aws, monkeypatch):
+    """An account with nothing in it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def installing(cloud, internet):
+    """What asks the template's own function in that account."""
+    return Requests(internet)
 
 
 class FakeTools:
