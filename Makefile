@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package plugin test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
+.PHONY: help setup demo serve serve-lambda package plugin release test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -28,6 +28,9 @@ package: setup ## Build the package for AWS Lambda, check it and say how large i
 
 plugin: setup ## Build the zip of the Moodle plugin
 	@$(run) infra.plugin
+
+release: setup ## Build all files of a release in dist (ADDRESS=where they will be downloaded from)
+	@$(run) infra.release $(if $(ADDRESS),--address $(ADDRESS))
 
 test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k word")
 ifdef ARGS
