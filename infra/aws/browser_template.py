@@ -16,7 +16,7 @@ import yaml
 
 from handler.settings import BUCKET
 from infra import ROOT
-from infra.aws import installer, policies, template
+from infra.aws import alarms, installer, policies, template
 from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS, Names
 
 Resource = dict[str, Any]
@@ -101,13 +101,14 @@ def _form() -> Resource:
 
     labels = {
         "UserName": "Name of the user",
+        "Email": "E-mail address for alarms",
         "Source": "Where the program lies",
         "Architecture": "Processor",
         "MemorySize": "Memory in MB",
     }
     return {
         "ParameterGroups": [
-            group("For Moodle", "UserName"),
+            group("For Moodle", "UserName", "Email"),
             group("Advanced: leave these as they are", "Source", "Architecture", "MemorySize"),
         ],
         "ParameterLabels": {name: {"default": label} for name, label in labels.items()},
@@ -128,6 +129,13 @@ def _parameters(release: Release) -> Resource:
             "AllowedPattern": "[A-Za-z0-9_-]{1,64}",
             "ConstraintDescription": "letters, digits, _ and - only, as Moodle takes no others",
             "Description": "Moodle signs in under this name; its password is made for you.",
+        },
+        "Email": {
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": r"([^@\s]+@[^@\s]+)?",
+            "ConstraintDescription": "an e-mail address, or nothing",
+            "Description": "Gets a mail when something fails; empty: nobody does.",
         },
         "Source": source | ({"Default": release.address} if release.address else {}),
         "Architecture": {
@@ -156,6 +164,7 @@ def _conditions() -> Resource:
     regions = [{"Fn::Equals": [{"Ref": "AWS::Region"}, name]} for name in WITHOUT_FUNCTION_URLS]
     some, others = regions[:5], regions[5:]  # one Or takes ten at most
     return {
+        "HasEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, ""]}]},
         "LacksFunctionUrls": {"Fn::Or": [{"Fn::Or": some}, {"Fn::Or": others}]},
         "HasFunctionUrls": {"Fn::Not": [{"Condition": "LacksFunctionUrls"}]},
     }
@@ -188,6 +197,7 @@ def _resources() -> Resource:
         "OpenFunctionUrl": _permission("lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE"),
         "InvokeThroughUrl": _permission("lambda:InvokeFunction", InvokedViaFunctionUrl=True),
         **template.http_api(NAMES),
+        **_alarms(),
     }
     substituted: Resource = _substituted(resources)
     return substituted
@@ -249,6 +259,12 @@ def _permission(action: str, **condition: Any) -> Resource:
             **condition,
         },
     }
+
+
+def _alarms() -> Resource:
+    resources: Resource = alarms.template(NAMES, "${HttpApi}")["Resources"]
+    resources["FailuresInLog"]["DependsOn"] = "Log"
+    return {name: it | {"Condition": "HasEmail"} for name, it in resources.items()}
 
 
 def _installer() -> Resource:

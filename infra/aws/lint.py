@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 
 from infra.aws import alarms, template
+from infra.aws.browser_template import Release, browser_template
 from infra.aws.resources import Names
 
 
@@ -22,7 +23,12 @@ def regions() -> list[str]:
 
 def templates(names: Names) -> dict[str, dict[str, Any]]:
     """Return every template, by a name for its file."""
-    return {"stack": template.template(names), "alarms": alarms.template(names, "abcdefghij")}
+    release = Release("1.2.3", "https://example.org", {"x86_64": "0" * 64, "arm64": "1" * 64})
+    return {
+        "stack": template.template(names),
+        "alarms": alarms.template(names, "abcdefghij"),
+        "browser": browser_template(release),
+    }
 
 
 def main() -> int:

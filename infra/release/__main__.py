@@ -81,7 +81,7 @@ def notes_of(version: str, changelog: str) -> str:
     ReleaseError
         When it says nothing.
     """
-    heading = rf"^## {re.escape(version)}\b.*\n"
+    heading = rf"^## {re.escape(version)}(?!\S)[^\n]*\n"
     found = re.search(rf"{heading}(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if not found or not found[1].strip():
         raise ReleaseError(
