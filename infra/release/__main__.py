@@ -98,7 +98,7 @@ def _build_zip(architecture: str) -> str:
 
 
 def _build_wheel() -> None:
-    command = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", FOLDER]
+    command = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(FOLDER)]
     time = {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, the first that a zip can tell
     if subprocess.run(command, cwd=ROOT, env=os.environ | time).returncode:
         raise ReleaseError("The wheel could not be built: see above.")
