@@ -7,8 +7,10 @@ blueprint, so that what was written for that backend (its public tests, for one)
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, request
 
@@ -87,7 +89,9 @@ def evaluation() -> Json:
         current.models(), current.evaluations(), model, data, criteria, trained
     )
     current.note_request()
-    return answer | {"runid": runid, "dir": f"evaluations/{runid}"}
+    # Moodle shows these lines as HTML, and its log dialog even runs scripts in them
+    info = [escape(line, quote=False) for line in answer["info"]] + _report_link(model, runid)
+    return answer | {"info": info, "runid": runid, "dir": f"evaluations/{runid}"}
 
 
 def evaluationlog() -> Response:
@@ -115,6 +119,17 @@ def deletemodel() -> Response:
     note(model=model.unique_folder)
     verbs.delete(current.models(), model)
     return _text("Ok")
+
+
+def _report_link(model: ModelId, runid: int) -> list[str]:
+    """Return a line that leads to an evaluation's report, where a browser may know the address.
+
+    That is any but a name without a dot, by which containers call each other.
+    """
+    if "." not in request.host and not request.host.startswith("localhost"):
+        return []
+    query = urlencode({"uniqueid": model.uniqueid, "dirhash": model.dirhash, "runid": runid})
+    return [f'<a href="{escape(f"{request.url_root}report?{query}")}">Open the report</a>']
 
 
 def _text(text: str) -> Response:

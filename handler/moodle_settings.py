@@ -58,6 +58,16 @@ class Address:
         return f"{port}/{self.path}" if self.path else str(port)
 
 
+# Signs in as Moodle would, with what was saved in its settings: "/version" needs no password, so a
+# wrong one would be noticed at the end of the first analysis only. An unknown run has an empty log.
+CHECK = """\
+php -r 'define("CLI_SCRIPT", 1); require "config.php"; $s = get_config("mlbackend_python");
+$c = curl_init(($s->secure ? "https" : "http") . "://$s->host:$s->port/evaluationlog?uniqueid=a&dirhash=a&runid=1");
+curl_setopt_array($c, [CURLOPT_USERPWD => "$s->username:$s->password", CURLOPT_RETURNTRANSFER => 1]);
+$a = curl_exec($c); $n = curl_getinfo($c, CURLINFO_RESPONSE_CODE);
+echo $n == 200 ? "All is well: Moodle can sign in." : "It does not work: $n $a " . curl_error($c), "\\n";'"""  # noqa: E501
+
+
 def form(address: Address, username: str, password: str) -> dict[str, str]:
     """Return what to enter by the labels of Moodle's form, which takes no path."""
     return {

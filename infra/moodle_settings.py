@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handler.moodle_settings import FORM, Address, commands, form
+from handler.moodle_settings import CHECK, FORM, Address, commands, form
 
 CHOOSE = (
     "Then choose it under Site administration › Analytics › Analytics settings as the default "
     "predictions processor."
 )
+TEST = "To test what Moodle has saved, password included, run this on its server, in its folder:"
 
 
 def entered(address: Address, username: str, password: str) -> list[str]:
@@ -40,7 +41,7 @@ def describe(addresses: Sequence[Address], username: str, password: str) -> str:
             lines += [f"   {line}" for line in entered(address, username, password)]
             lines.append("   or, on Moodle's server, in its folder:")
         lines += [f"       {line}" for line in commands(address, username, password)]
-    return "\n".join([*lines, CHOOSE])
+    return "\n".join([*lines, CHOOSE, TEST, CHECK])
 
 
 def _limit(address: Address) -> str:

@@ -96,6 +96,12 @@ class Overview:
         return next(filter(None, targets), "")
 
     @property
+    def time_splitting(self) -> str:
+        """Moodle's name of the analysis interval, as its evaluations agree; else ""."""
+        found = {kept.time_splitting for _, kept in self.evaluations if kept.time_splitting}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
     def changed(self) -> float:
         """When it was last trained, imported or evaluated, in seconds since 1970."""
         runs = [part.run.at for part in self.trained if part.run]

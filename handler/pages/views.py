@@ -9,7 +9,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, g, render_template, request
 
@@ -132,7 +132,7 @@ def sign_in() -> Response:
     request.max_content_length = signin.MAX_FORM_BYTES
     user = request.form.get("username", "")
     signin.check(user, request.form.get("password", ""), errors.WrongSignIn)
-    answer = _go()
+    answer = _go_on(request.form.get("next", ""))
     sessions.begin(answer, user)
     return answer
 
@@ -158,7 +158,7 @@ def finish(answer: Response) -> Response:
         sentence = answer.get_data(as_text=True)
         may_sign_in = answer.status_code == 401 and sentence != errors.NoUsers.sentence
         template = "signin.html" if may_sign_in else "error.html"
-        answer.set_data(_page(template, sentence=sentence))
+        answer.set_data(_page(template, sentence=sentence, next=_next()))
         answer.mimetype = "text/html"
     answer.headers.setdefault("Content-Security-Policy", _POLICY)
     answer.headers.setdefault("Cache-Control", "no-store")
@@ -185,6 +185,12 @@ def _page(template: str, **facts: Any) -> str:
     )
 
 
+def _next() -> str:
+    """Return the page that was asked for, relative to the home page, with its query."""
+    query = request.query_string.decode("ascii", "replace")
+    return f"{request.path.rpartition('/')[2]}?{query}" if request.method == "GET" else ""
+
+
 def _home() -> str:
     """Return what precedes the name of each page in links.
 
@@ -198,6 +204,13 @@ def _go(name: str = "", **query: str) -> Response:
     """Lead on to another page after a change."""
     address = f"{_home()}{name}{'?' if query else ''}{urlencode(query)}"
     return Response(status=303, headers={"Location": address})
+
+
+def _go_on(address: str) -> Response:
+    """Lead on to the page that somebody wanted to see before signing in, if it is one of ours."""
+    name, _, query = address.partition("?")
+    fields = dict(parse_qsl(query))
+    return _go(name, **fields) if name in ("model", "report") else _go()
 
 
 def _asked(name: str) -> str:
@@ -232,6 +245,7 @@ def _setup() -> dict[str, Any]:
         "path": address.path,
         "form": moodle_settings.form(*entered),
         "commands": commands,
+        "check": moodle_settings.CHECK,
         "place": moodle_settings.FORM.split(" › "),
     }
 

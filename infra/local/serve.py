@@ -9,7 +9,7 @@ from pathlib import Path
 
 from handler.auth import users
 from handler.auth.users import Users
-from handler.moodle_settings import Address
+from handler.moodle_settings import CHECK, Address
 from handler.server import serve_until_interrupted
 from handler.settings import Settings
 from infra import moodle_settings
@@ -31,6 +31,7 @@ def run(host: str, port: int) -> int:
         settings = dataclasses.replace(settings, users=Users.parse(f"{username}:{password}"))
     address = Address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     lines = [*moodle_settings.entered(address, username, password), moodle_settings.CHOOSE]
+    lines += [moodle_settings.TEST, CHECK]
     print("\n".join([*lines, "Ctrl-C stops the server."]), flush=True)
     return serve_until_interrupted(settings, host, port)
 

@@ -64,7 +64,7 @@ def check_evaluated(answer, statuses=(0, 4, 8, 12)):
     assert status == 200
     evaluated = json.loads(body)
     assert evaluated["status"] in statuses
-    assert len(evaluated["info"]) == evaluated["status"].bit_count()
+    assert len(evaluated["info"]) == evaluated["status"].bit_count() + 1  # the report
     assert 0 <= evaluated["score"] <= 1
     return evaluated["runid"]
 

@@ -1,13 +1,16 @@
 """POST /evaluation and GET /evaluationlog."""
 
+import html
 import json
 import math
+import re
 
 import pytest
 
 from handler import answers
 from mlcore import evaluate, read_labelled
 
+LINK = re.compile(r'<a href="(https?://[^"<>\s]+)">Open the report</a>')
 MEASURES = {"score", "accuracy", "balanced accuracy", "precision", "recall", "f1_score"}
 FIELDS = MEASURES | {
     "status",
@@ -18,6 +21,13 @@ FIELDS = MEASURES | {
     "runid",
     "dir",
 }
+
+
+def sentences(answer):
+    """The lines of info but for the last, which leads to the report."""
+    *lines, link = answer["info"]
+    assert LINK.fullmatch(link)
+    return lines
 
 
 @pytest.fixture
@@ -102,8 +112,8 @@ def test_status_has_bit_4_for_a_low_score_and_bit_8_for_too_much_deviation(
     answer = moodle.evaluation(data, minscore=minscore, maxdeviation=maxdeviation).json
     assert answer["status"] == status
     assert type(answer["info"]) is list  # else it is a fatal error in Moodle
-    assert len(answer["info"]) == status.bit_count()
-    for sentence, bit in zip(answer["info"], [b for b in (4, 8) if status & b], strict=True):
+    assert len(sentences(answer)) == status.bit_count()
+    for sentence, bit in zip(sentences(answer), [b for b in (4, 8) if status & b], strict=True):
         beginning = {4: "The model predicts not well enough", 8: "There is not enough data"}[bit]
         assert sentence.startswith(beginning)
 
@@ -118,7 +128,7 @@ def test_the_sentences_hold_the_figures_and_no_markup(make_file):
     answer = evaluated(make_file, minscore=2.5, maxdeviation=-0.25)
     assert "its score is 1.00, and at least 2.50 is asked for" in answer["info"][0]
     assert "varies by 0.000, and at most -0.250 is accepted" in answer["info"][1]
-    assert not set("<>&\"'\n") & set("".join(answer["info"]))
+    assert not set("<>&\"'\n") & set("".join(sentences(answer)))
 
 
 def test_fewer_iterations_than_asked_for_are_told(make_file):
@@ -157,8 +167,8 @@ def test_every_runid_has_its_log_at_once_whatever_the_status(moodle, data, make_
         assert answer["dir"] == f"evaluations/{answer['runid']}"
         log = moodle.evaluationlog(answer["runid"]).files
         figures = json.loads(log["evaluation.json"])
-        assert figures["answer"].items() <= answer.items()
-        assert answer["info"] == [
+        assert figures["answer"].items() <= (answer | {"info": sentences(answer)}).items()
+        assert sentences(answer) == [
             line for line in log["info.log"].decode().splitlines() if line in answer["info"]
         ]
 
@@ -225,7 +235,7 @@ def test_a_trainedmodeldirhash_that_names_nothing_trained_is_status_2(moodle, da
     answer = moodle.evaluation(data, trained="untrained").json
     assert set(answer) == FIELDS
     assert answer["status"] == 2
-    assert answer["info"] == ["Provided model have not been trained yet"]
+    assert sentences(answer) == ["Provided model have not been trained yet"]
 
 
 def test_status_2_of_an_untrained_model_is_not_taken_for_the_datasets_own_result(moodle, data):
@@ -255,6 +265,8 @@ def test_a_repetition_is_answered_without_work_under_a_fresh_runid(moodle, data,
     assert len(evaluations) == 1
     assert second.pop("runid") > first.pop("runid")
     assert second.pop("dir") != first.pop("dir")
+    assert sentences(first) == sentences(second)
+    assert first.pop("info") != second.pop("info")  # each leads to its own report
     assert first == second
 
 
@@ -308,3 +320,65 @@ def test_a_file_that_is_not_moodles_is_refused(moodle):
     answer = moodle.evaluation(b"a,b\n1,2\n")
     assert answer.status == 400
     assert answer.sentence
+
+
+# the line that leads to the report ----------------------------------------------------------------
+
+SCRIPT = "\"><script>alert(1)</script><img src=x onerror='alert(1)'>"
+
+
+def test_the_last_line_of_info_leads_to_the_report(moodle, course):
+    moodle = moodle.but(uniqueid="a b&c", dirhash="d'e")
+    answer = moodle.evaluation(course.labelled(60)).json
+    address = html.unescape(LINK.fullmatch(answer["info"][-1])[1])
+    shown = moodle.send("GET", address.removeprefix("http://localhost"))
+    assert shown.status == 200
+    assert b"Evaluation report" in shown.body
+
+
+@pytest.mark.parametrize(
+    ("host", "stage", "link"),
+    [
+        ("ml.school.example", "", "https://ml.school.example/report?"),
+        (
+            "x.execute-api.eu.amazonaws.com",
+            "/prod",
+            "https://x.execute-api.eu.amazonaws.com/prod/re",
+        ),
+        ("mlbackend:5000", "", None),
+    ],
+)
+def test_the_link_is_left_out_where_no_browser_would_find_it(
+    make_moodle, course, host, stage, link
+):
+    environ = {"HTTP_HOST": host, "SCRIPT_NAME": stage, "wsgi.url_scheme": "https"}
+    info = make_moodle(environ=environ).evaluation(course.labelled(60)).json["info"]
+    links = [line for line in info if line.startswith("<a")]
+    assert [line.startswith(f'<a href="{link}') for line in links] == ([True] if link else [])
+
+
+@pytest.mark.parametrize(
+    "place", ["uniqueid", "dirhash", "target", "interval", "indicator", "host"]
+)
+def test_no_line_of_info_holds_a_script_that_came_from_outside(make_moodle, course, place):
+    """Moodle's log dialog puts these lines into its page as they are."""
+    moodle = make_moodle(environ={"HTTP_HOST": f"a.b{SCRIPT}"} if place == "host" else None)
+    data = course.labelled(60)
+    names = {
+        "target": rb"\core_course\analytics\target\course_dropout",
+        "interval": rb"\core\analytics\time_splitting\quarters",
+        "indicator": data.split(b"\n")[2].split(b",")[0],
+    }
+    if place in names:
+        assert names[place] in data
+        data = data.replace(names[place], SCRIPT.replace('"', '""').encode())
+    elif place != "host":
+        moodle = moodle.but(**{place: SCRIPT})
+    answer = moodle.evaluation(data, minscore=1.01, maxdeviation=-1)
+    if answer.status == 200:
+        *lines, link = answer.json["info"]
+        assert lines
+        assert LINK.fullmatch(link) or place == "host"
+        for line in lines:
+            assert "<" not in line
+        assert "<script" not in link

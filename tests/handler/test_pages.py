@@ -208,6 +208,14 @@ def test_an_imported_model_says_so(browser, models):
     assert "50 rows, of which a fair sample is kept, and a model that was imported" in shown
 
 
+def test_an_imported_models_interval_is_known_from_its_evaluation(browser, models):
+    put(models, run(2, 0, imported=True, trainings=()))
+    assert "Its analysis interval is not known" in text(browser.open("/"))
+    keep(models)
+    assert "Last quarter (" in text(browser.open("/"))
+    assert "Analysis interval Last quarter (" in text(browser.open("model?uniqueid=4d3fce33e708"))
+
+
 def test_the_model_changed_last_is_listed_first_and_names_are_told_apart(browser, models):
     for i, age in enumerate((9, 2, 5)):
         put(models, run(age, target=TARGET), model=ModelId("default", f"{i}abcdefgh", "e"))
@@ -249,7 +257,7 @@ def test_a_models_page_has_its_history_and_its_use(browser, models):
     ask(models, "prediction", ago=60, samples=30, unsure=8)
     ask(models, "prediction", ago=7200, samples=1)
     shown = text(browser.open("/model?uniqueid=4d3fce33e708"))
-    rows = re.findall(r"(\d) days ago \([^)]+\) (\d+)", shown.partition("New rows")[2])
+    rows = re.findall(r"(\d) days ago \([^)]+\) (\d+)", shown.partition("Rows sent")[2])
     assert rows == [("3", "102"), ("4", "101"), ("5", "100")]
     assert "Moodle last asked for predictions 1 minute ago" in shown
     assert "Of the last 31 predictions, 8 reached nobody" in shown
@@ -539,7 +547,7 @@ def test_without_sign_in_the_form_is_shown(client, models):
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
         assert errors.NotSignedIn.sentence in text(answer.text)
         assert '<input id="password"' in answer.text
-        assert "4d3fce33" not in answer.text
+        assert "4d3fce33" not in text(answer.text)
         assert SOFTWARE not in answer.text
     assert client.post("/delete").status_code == 401
     assert client.post("/rollback").status_code == 401
@@ -553,6 +561,30 @@ def test_the_form_signs_in_until_one_signs_out(client, form):
     assert "Sign out" in client.get("/").text
     assert client.post("/sign-out").status_code == 303
     assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led"),
+    [
+        (
+            "/report?uniqueid=a+b&dirhash=c%26d&runid=1",
+            "./report?uniqueid=a+b&dirhash=c%26d&runid=1",
+        ),
+        ("/model?uniqueid=%22%3E", "./model?uniqueid=%22%3E"),
+        ("/?done=deleted", "./"),
+    ],
+)
+def test_signing_in_leads_on_to_the_page_that_was_asked_for(client, wanted, led):
+    shown = client.get(wanted).text
+    asked = html.unescape(re.search(r'name="next" value="([^"]*)"', shown)[1])
+    fields = {"username": "default", "password": "sshhhh", "next": asked}
+    assert client.post("/sign-in", data=fields).headers["Location"] == led
+
+
+@pytest.mark.parametrize("wanted", ["//elsewhere.example/report", "https://e.example", "delete?a"])
+def test_signing_in_leads_nowhere_else(form, client, wanted):
+    fields = {"username": "default", "password": "sshhhh", "next": wanted}
+    assert client.post("/sign-in", data=fields).headers["Location"] == "./"
 
 
 def test_a_password_that_the_browser_sends_cannot_be_signed_out(browser):

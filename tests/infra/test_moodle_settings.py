@@ -28,7 +28,7 @@ def test_the_function_url_fits_the_form():
 def test_the_stage_of_api_gateway_goes_into_the_port():
     shown = lines(API)
     cfg = "php admin/cli/cfg.php --component=mlbackend_python"
-    assert [line for line in shown if line.startswith("php")] == [
+    assert [line for line in shown if line.startswith("php admin")] == [
         f"{cfg} --name=useserver --set=1",
         f"{cfg} --name=host --set=xyz789.execute-api.eu-central-1.amazonaws.com",
         f"{cfg} --name=port --set=443/production",
