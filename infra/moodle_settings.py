@@ -10,7 +10,10 @@ CHOOSE = (
     "Then choose it under Site administration › Analytics › Analytics settings as the default "
     "predictions processor."
 )
-TEST = "Without the plugin, to test what Moodle has saved, password included, run this on its server, in its folder:"
+TEST = (
+    "The plugin's settings have a test of their own. Without it, to test what Moodle has saved, "
+    "password included, run this on its server, in its folder:"
+)
 PLUGIN = "With this project's Moodle plugin (docs/plugin.md), paste into its settings:"
 
 
