@@ -16,8 +16,9 @@ from handler.models.activity import Activities
 from handler.models.evaluations import Evaluations
 from handler.models.models import Models
 from handler.models.overview import Overviews
+from handler.models.reports import Reports
 from handler.settings import Settings
-from handler.store import DirectoryStore, ObjectStore, S3Store
+from handler.store import DirectoryStore, ObjectStore, S3Store, best_effort
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -67,6 +68,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["USERS"] = KnownUsers(settings.users, store if settings.bucket else None)
     app.config["MODELS"] = Models(store)
     app.config["EVALUATIONS"] = Evaluations(store)
+    app.config["REPORTS"] = reports = Reports(store, settings.report_days)
+    if not settings.bucket:
+        best_effort("removing old reports", reports.expire)
     app.config["ACTIVITIES"] = Activities(store)
     app.config["OVERVIEWS"] = Overviews(store)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

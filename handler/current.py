@@ -11,6 +11,7 @@ from handler.models.activity import Activities
 from handler.models.evaluations import Evaluations
 from handler.models.models import Models
 from handler.models.overview import Overviews
+from handler.models.reports import Reports
 from handler.settings import Settings
 
 
@@ -32,6 +33,11 @@ def models() -> Models:
 def evaluations() -> Evaluations:
     """Return what is kept of evaluations."""
     return cast(Evaluations, current_app.config["EVALUATIONS"])
+
+
+def reports() -> Reports:
+    """Return the reports of models that were deleted."""
+    return cast(Reports, current_app.config["REPORTS"])
 
 
 def activities() -> Activities:

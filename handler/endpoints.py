@@ -117,7 +117,7 @@ def deletemodel() -> Response:
     """Delete all that is kept under a uniqueid, also where there is nothing."""
     model = ModelId.of(g.user, fields.text("uniqueid"), "")
     note(model=model.unique_folder)
-    verbs.delete(current.models(), model)
+    verbs.delete(current.models(), current.reports(), model)
     return _text("Ok")
 
 

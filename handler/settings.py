@@ -18,8 +18,11 @@ PREFIX = "MOODLE_MLBACKEND_PYTHON_S3_PREFIX"
 DIRECTORY = "MOODLE_MLBACKEND_PYTHON_DIR"
 VERSION = version.VARIABLE
 MAX_BODY_MB = "MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB"
+REPORT_DAYS = "MOODLE_MLBACKEND_PYTHON_REPORT_DAYS"
 
-VARIABLES = (users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION, MAX_BODY_MB)
+VARIABLES = (users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION, MAX_BODY_MB, REPORT_DAYS)
+
+MAX_REPORT_DAYS = 30  # on AWS a rule of the bucket removes them then
 
 _MAX_BODY_MB = 256
 
@@ -40,6 +43,8 @@ class Settings:
         What ``/version`` answers; empty: what suits the Moodle that asks.
     max_body_bytes : int
         Size of the largest request.
+    report_days : int
+        For how many days reports are kept after Moodle deleted their model.
     """
 
     users: Users
@@ -48,6 +53,7 @@ class Settings:
     directory: Path
     version: str
     max_body_bytes: int
+    report_days: int
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -64,6 +70,9 @@ class Settings:
         answered = environ.get(VERSION, "")
         if answered and not version.is_version(answered):
             raise SettingsError(f"{VERSION} must be three numbers with dots between, like 3.0.5.")
+        days = environ.get(REPORT_DAYS) or str(MAX_REPORT_DAYS)
+        if not re.fullmatch(r"[0-9]{1,2}", days) or int(days) > MAX_REPORT_DAYS:
+            raise SettingsError(f"{REPORT_DAYS} must be a whole number of days, 0 to 30.")
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
             bucket=environ.get(BUCKET, ""),
@@ -71,6 +80,7 @@ class Settings:
             directory=Path(environ.get(DIRECTORY) or _default_directory(environ)),
             version=answered,
             max_body_bytes=int(megabytes) << 20,
+            report_days=int(days),
         )
 
 

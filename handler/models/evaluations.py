@@ -35,13 +35,16 @@ class KeptEvaluation:
         Whether the model may be used, as its report says.
     target, time_splitting : str
         Moodle's names; "" where they are not known.
+    n_samples : int
+        How many samples the dataset had.
     """
 
     runid: int
     answer: dict[str, Any]
     verdict: Verdict
-    target: str
-    time_splitting: str
+    target: str = ""
+    time_splitting: str = ""
+    n_samples: int = 0
 
     def __post_init__(self) -> None:
         require_time(self.at)
@@ -97,6 +100,7 @@ class Evaluations:
         log: bytes,
         target: str = "",
         time_splitting: str = "",
+        n_samples: int = 0,
     ) -> None:
         """Keep an evaluation, unless its claim was deleted meanwhile.
 
@@ -111,9 +115,11 @@ class Evaluations:
             The zip that ``/evaluationlog`` is to return.
         target, time_splitting : str
             What was evaluated, as Moodle calls it.
+        n_samples : int
+            How many samples the dataset had.
         """
         with stage("store"):
-            kept = KeptEvaluation(claim.runid, answer, verdict, target, time_splitting)
+            kept = KeptEvaluation(claim.runid, answer, verdict, target, time_splitting, n_samples)
             key = f"{model.evaluations}/{claim.runid}-{digest}.json"
             self._store.put(key, kept.to_bytes())
             try:
@@ -188,6 +194,12 @@ def runid_of(key: str) -> int | None:
     """Return the runid of a kept answer by its key, None for any other key."""
     name = _NAME.fullmatch(key.rpartition("/")[2])
     return int(name[1]) if name and name[2] else None
+
+
+def log_key(key: str) -> str:
+    """Return the key of the log that belongs to a kept answer."""
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{name.partition('-')[0]}.zip"
 
 
 def _log_key(model: ModelId, runid: int) -> str:

@@ -18,6 +18,8 @@ from handler.logs import note, stage
 from handler.models.evaluations import Evaluations
 from handler.models.model_id import ModelId
 from handler.models.models import Models
+from handler.models.reports import Reports
+from handler.store import best_effort
 from mlcore import Classifier, Evaluation, Labelled
 from mlcore.errors import NotEnoughData
 
@@ -134,7 +136,8 @@ def evaluate(
     with stage("report"):
         log = report.evaluation_log(answer, result, context)
     found = report.verdict(answer, result, context.target)
-    about = (context.target, context.time_splitting)
+    n_samples = 0 if dataset is None else len(dataset.y)
+    about = (context.target, context.time_splitting, n_samples)
     evaluations.keep(model, claim, digest, answer, found, log, *about)
     return answer, claim.runid
 
@@ -159,8 +162,12 @@ def import_model(models: Models, model: ModelId, data: bytes) -> None:
     models.replace(model, data)
 
 
-def delete(models: Models, model: ModelId) -> None:
-    """Delete all that is kept under the model's uniqueid, also where there is nothing."""
+def delete(models: Models, reports: Reports, model: ModelId) -> None:
+    """Delete all that is kept under the model's uniqueid, but for reports, which stay for a while.
+
+    It may be there or not.
+    """
+    best_effort("keeping reports", lambda: reports.keep(model))
     models.delete(model)
 
 

@@ -24,6 +24,8 @@ _VIEWS = (
     ("GET", "/style.css", "style"),
     ("GET", "/delete", "ask_delete"),
     ("POST", "/delete", "delete"),
+    ("GET", "/delete-reports", "ask_delete_reports"),
+    ("POST", "/delete-reports", "delete_reports"),
     ("GET", "/rollback", "ask_roll_back"),
     ("POST", "/rollback", "roll_back"),
     ("POST", "/sign-in", "sign_in"),

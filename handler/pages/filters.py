@@ -74,4 +74,9 @@ def asked_for(endpoint: str) -> str:
     return endpoint.partition("_")[0].capitalize()
 
 
-ALL = (moment, counted, asked_for, readable, title_of, learned)
+def day(seconds: float) -> str:
+    """Return the date of a time in seconds since 1970."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %Y}".removeprefix("0")
+
+
+ALL = (moment, day, counted, asked_for, readable, title_of, learned)

@@ -38,6 +38,7 @@ _ROW_BYTES = 180  # of Moodle's own model of students who drop out
 
 _DONE = {
     "deleted": "The model was deleted.",
+    "reports-deleted": "The reports were deleted.",
     "rolled-back": "The model is what it was before its last change.",
 }
 
@@ -55,6 +56,7 @@ def index() -> str:
         models=models,
         titles=Counter(filters.title_of(model) for model in models),
         activity=together(kept),
+        reports=current.reports().of(g.user),
         bucket=current.settings().bucket,
         setup=_setup(),
         limits=_limits(),
@@ -63,13 +65,19 @@ def index() -> str:
 
 def model() -> str:
     """Show what is known about a model."""
-    return _page("model.html", model=_model())
+    found = _model()
+    earlier = current.reports().of(g.user).get(found.target, [])
+    return _page("model.html", model=found, earlier=earlier)
 
 
 def report() -> Response:
     """Show the report of an evaluation, as it was made."""
-    of = ModelId.of(g.user, _asked("uniqueid"), _asked("dirhash"))
-    log = current.evaluations().log(of, fields.whole_number("runid", None, 0, MAX_RUNID))
+    runid = fields.whole_number("runid", None, 0, MAX_RUNID)
+    if "target" in request.args:  # its model was deleted
+        log = current.reports().log(g.user, _asked("target"), runid)
+    else:
+        of = ModelId.of(g.user, _asked("uniqueid"), _asked("dirhash"))
+        log = current.evaluations().log(of, runid)
     try:
         with zipfile.ZipFile(io.BytesIO(log or b"")) as files:
             html = files.read("report.html")
@@ -93,16 +101,34 @@ def style() -> Response:
 def ask_delete() -> str:
     """Ask before a model is deleted."""
     found = _model()
-    token = sessions.confirmation("delete", uniqueid=found.uniqueid)
+    token = sessions.confirmation("delete", uniqueid=found.uniqueid, target=found.target)
     return _page("delete.html", model=found, confirmation=token)
 
 
 def delete() -> Response:
-    """Delete all that is kept of a model."""
-    of = ModelId.of(g.user, sessions.confirmed("delete")["uniqueid"], "")
+    """Delete all that is kept of a model, the reports of its target included."""
+    facts = sessions.confirmed("delete")
+    of = ModelId.of(g.user, facts["uniqueid"], "")
     note(model=of.unique_folder)
     current.models().delete(of)
+    current.reports().delete(g.user, facts["target"])
     return _go(done="deleted")
+
+
+def ask_delete_reports() -> str:
+    """Ask before the reports of deleted models are deleted."""
+    target = _asked("target")
+    reports = current.reports().of(g.user).get(target)
+    if not reports:
+        raise errors.NoSuchReport
+    token = sessions.confirmation("delete-reports", target=target)
+    return _page("delete_reports.html", target=target, reports=reports, confirmation=token)
+
+
+def delete_reports() -> Response:
+    """Delete the reports of deleted models with a target."""
+    current.reports().delete(g.user, sessions.confirmed("delete-reports")["target"])
+    return _go(done="reports-deleted")
 
 
 def ask_roll_back() -> str:
@@ -173,6 +199,7 @@ def _page(template: str, **facts: Any) -> str:
     """Fill a template."""
     return render_template(
         template,
+        report_days=current.settings().report_days,
         home=_home(),
         user=g.get("user"),
         by_form="Authorization" not in request.headers,

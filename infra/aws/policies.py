@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handler.auth.known_users import KEY as USERS
+from handler.models.reports import FOLDER
 from infra.aws.resources import PROJECT, Names, bucket_arn
 
 Policy = dict[str, Any]
@@ -29,12 +30,16 @@ def function_trust() -> Policy:
 def function_access(names: Names) -> Policy:
     """What the function's role allows: its models, users, log, and calling the function."""
     return _policy(
-        # Models are read, written and removed, always below this one folder.
+        # Models are read, written and removed, always below this folder; the reports of those that
+        # were deleted below another, which a rule of the bucket empties.
         {
             "Sid": "Models",
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            "Resource": bucket_arn(names.models, "models/*"),
+            "Resource": [
+                bucket_arn(names.models, "models/*"),
+                bucket_arn(names.models, f"{FOLDER}/*"),
+            ],
         },
         # Who may sign in. The function must not be able to make itself users, or bring back removed
         # ones.

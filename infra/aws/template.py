@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from handler.models.reports import FOLDER
+from handler.settings import MAX_REPORT_DAYS
 from infra.aws import policies
 from infra.aws.resources import Names
 
@@ -58,6 +60,13 @@ def models_bucket(names: Names) -> Resource:
                         "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSION_DAYS},
                         # of removed objects, once their last version is gone
                         "ExpiredObjectDeleteMarker": True,
+                    },
+                    # of models that were deleted, see handler/models/reports.py
+                    {
+                        "Id": "kept-reports",
+                        "Status": "Enabled",
+                        "Prefix": f"{FOLDER}/",
+                        "ExpirationInDays": MAX_REPORT_DAYS,
                     },
                     _abort_uploads(),
                 ]

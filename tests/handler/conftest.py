@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from handler.app import create_app
-from handler.settings import Settings
+from handler.settings import VARIABLES, Settings
 from infra.lab.course import Course
 from infra.local.client import Answer as PlainAnswer
 from infra.local.client import Moodle
@@ -112,9 +112,9 @@ def make_settings(tmp_path):
     """Read settings from an environment that has users and a directory of its own."""
 
     def make_settings(**changes):
-        names = ("USERS", "DIR", "S3_BUCKET_NAME", "S3_PREFIX", "VERSION", "MAX_BODY_MB")
+        names = {name.removeprefix("MOODLE_MLBACKEND_PYTHON_") for name in VARIABLES}
         values = {"USERS": USERS, "DIR": str(tmp_path / "models"), **changes}
-        assert set(values) <= set(names)
+        assert set(values) <= names
         return Settings.from_environ(
             {f"MOODLE_MLBACKEND_PYTHON_{name}": value for name, value in values.items()}
         )

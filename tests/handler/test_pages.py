@@ -525,6 +525,38 @@ def test_messages_are_fixed_ones(browser):
     assert 'role="status"' not in browser.open("/?done=<b>You+won")
 
 
+def test_the_report_of_a_model_that_moodle_deleted_is_shown_until_somebody_deletes_it(
+    browser, moodle, course
+):
+    moodle.evaluation(course.labelled(120))
+    moodle.deletemodel()
+    page = browser.open("/")
+    assert "What to do next" in text(page)
+    assert "Students at risk of dropping out (course dropout): earlier evaluations" in text(page)
+    shown = moodle.send("GET", urljoin("/", link(page, "Open the report")))
+    assert b"Evaluation report" in shown.body
+    assert shown.headers["Content-Security-Policy"].startswith("sandbox;")
+
+    moodle = moodle.but(uniqueid="another")
+    moodle.train(course.labelled(12))
+    assert ": earlier evaluations" not in text(browser.open("/"))
+    page = browser.open("/model?uniqueid=another")
+    assert "Earlier evaluations" in text(page)
+    page = browser.open(link(page, "Delete these reports…"))
+    page = browser.press(page, "Yes, delete them")
+    assert "The reports were deleted." in text(page)
+    assert "Earlier evaluations" not in text(browser.open("/model?uniqueid=another"))
+
+
+def test_deleting_a_model_on_the_page_takes_its_reports_along(browser, moodle, course, models):
+    moodle.evaluation(course.labelled(120))
+    moodle.deletemodel()
+    moodle.train(course.labelled(12))
+    page = browser.open(f"/delete?uniqueid={moodle.uniqueid}")
+    browser.press(page, "Yes, delete it")
+    assert models.keys() == []
+
+
 # signing in ---------------------------------------------------------------------------------------
 
 

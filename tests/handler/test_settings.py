@@ -49,12 +49,14 @@ def test_all_can_be_set():
         "DIR": "/srv/models",
         "VERSION": "3.2.1",
         "MAX_BODY_MB": "10",
+        "REPORT_DAYS": "7",
     }
     given = Settings.from_environ({PREFIX + name: value for name, value in values.items()})
     assert given.users.check("a", "b")
     assert (given.bucket, given.prefix, given.version) == ("my-models", "moodle/", "3.2.1")
     assert given.directory == Path("/srv/models")
     assert given.max_body_bytes == 10 << 20
+    assert given.report_days == 7
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -92,6 +94,9 @@ def test_a_user_without_a_home_directory_needs_a_directory_or_a_bucket(monkeypat
     assert Settings.from_environ({settings.DIRECTORY: "/srv"}).directory == Path("/srv")
 
 
+DAYS = ("-1", "31", "1.5", "²", "all")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -100,6 +105,7 @@ def test_a_user_without_a_home_directory_needs_a_directory_or_a_bucket(monkeypat
         ("MAX_BODY_MB", "4.5", "must be a whole number of megabytes, 1 to 9999."),
         ("MAX_BODY_MB", "10000", "must be a whole number of megabytes, 1 to 9999."),
         ("MAX_BODY_MB", "ten", "must be a whole number of megabytes, 1 to 9999."),
+        *(("REPORT_DAYS", days, "must be a whole number of days, 0 to 30.") for days in DAYS),
         ("VERSION", "3", "must be three numbers with dots between, like 3.0.5."),
         ("VERSION", "3.0.5\n", "must be three numbers with dots between, like 3.0.5."),
         ("VERSION", "3.0.5-dev", "must be three numbers with dots between, like 3.0.5."),
