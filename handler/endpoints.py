@@ -58,7 +58,8 @@ def openapi() -> Response:
 def training() -> Json:
     """Learn from a labelled dataset."""
     model = fields.model_id()
-    answer = verbs.train(current.models(), model, fields.upload("dataset"))
+    key = request.headers.get("Idempotency-Key", "")
+    answer = verbs.train(current.models(), model, fields.upload("dataset"), key)
     current.note_request(refused=" ".join(answer["info"]))
     return answer
 

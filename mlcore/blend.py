@@ -51,7 +51,7 @@ def fit(task: Task, recipe: Recipe) -> Classifier:
         )
     return Classifier(
         classes=task.samples.classes,
-        feature_names=tuple(f"x{i}" for i in range(task.samples.X.shape[1])),
+        feature_names=task.samples.feature_names,
         weights=tuple(weight for _, weight in recipe.parts),
         parts=parts,
         prior=task.samples.prior,

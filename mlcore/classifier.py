@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore import errors, modelfile
+from mlcore import columns, errors, modelfile
 from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
 from mlcore.families import PARTS
 from mlcore.families.family import Part
 
 KIND = "moodle-classifier"
-FORMAT = 3
+FORMAT = 4
 
 _MAX_BYTES = 128 << 20  # of an unpacked classifier; a large real one has 1 MB
 # What a small file may become in memory. Those that were learned here grow by 2 or 3 unpacked, by
@@ -93,7 +93,10 @@ class Classifier:
         """
         if X.shape[1] != len(self.feature_names):
             raise errors.OtherFeatures(found=X.shape[1], expected=len(self.feature_names))
-        known = None if self.prior is None else self.prior.predict_proba(X)
+        known = None
+        if self.prior is not None:
+            names = self.prior.feature_names
+            known = self.prior.predict_proba(columns.matched(X, self.feature_names, names))
         p = before(known, self.known, self.shares, len(X))
         logs = None if known is None else log_prior(p, self.learned)
         mean = np.zeros((len(X), len(self.learned)))
@@ -110,6 +113,22 @@ class Classifier:
         p = np.clip(p, SMALLEST, 1)
         return p / p.sum(axis=1, keepdims=True)
 
+    def require_most(self, feature_names: Sequence[str]) -> None:
+        """Refuse a file of another model by the names of its columns.
+
+        Raises
+        ------
+        mlcore.errors.OtherIndicators
+            When most of the features that predictions depend on are missing.
+        mlcore.errors.OtherFeatures
+            When columns without real names are too many or too few.
+        """
+        used = [part.used() for part in self.parts]
+        relied_on = np.unique(np.concatenate([np.zeros(0, np.intp), *used])).tolist()
+        columns.require_most(feature_names, self.feature_names, relied_on)
+        if self.prior is not None and not relied_on:
+            self.prior.require_most(feature_names)
+
     @property
     def known(self) -> NDArray[np.intp]:
         """Places in `classes` of those that the imported model knows."""
@@ -119,14 +138,14 @@ class Classifier:
         """Return the model file (see `mlcore.modelfile`)."""
         arrays: dict[str, NDArray[Any]] = {}
         facts = self._describe("", arrays)
-        names = {"feature_names": list(self.feature_names)}
-        return modelfile.write(KIND, FORMAT, {**names, **facts}, arrays)
+        return modelfile.write(KIND, FORMAT, facts, arrays)
 
     def _describe(self, prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         for i, part in enumerate(self.parts):
             for name, array in part.arrays().items():
                 arrays[f"{prefix}part{i}.{name}"] = array
         return {
+            "feature_names": list(self.feature_names),
             "classes": list(self.classes),
             "learned": list(self.learned),
             "shares": list(self.shares),
@@ -148,16 +167,8 @@ class Classifier:
         """
         max_bytes = min(_MAX_BYTES, max(_FREE_BYTES, _MAX_RATIO * len(data)))
         facts, arrays = modelfile.read(data, KIND, FORMAT, max_bytes)
-        names = facts.get("feature_names")
-        if (
-            not isinstance(names, list)
-            or not all(isinstance(name, str) for name in names)
-            or not 1 <= len(names) <= MAX_FEATURES
-        ):
-            raise errors.DamagedModelFile(what="no feature names")
-        feature_names = tuple(map(printable, names))
         try:
-            classifier = cls._from_facts(facts, arrays, None, feature_names, "", _MAX_PRIORS)
+            classifier = cls._from_facts(facts, arrays, None, "", _MAX_PRIORS)
         except (KeyError, TypeError, AttributeError) as error:
             raise errors.DamagedModelFile(what="its description is incomplete") from error
         described: dict[str, NDArray[Any]] = {}
@@ -180,10 +191,10 @@ class Classifier:
         facts: Mapping[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         among: tuple[int, ...] | None,
-        names: tuple[str, ...],
         prefix: str,
         depth: int,
     ) -> Classifier:
+        names = _names(facts.get("feature_names"))
         classes = _classes(facts["classes"], among)
         learned = tuple(_ascending(facts["learned"], "learned classes"))
         if learned[0] < 0 or learned[-1] >= len(classes):
@@ -192,9 +203,7 @@ class Classifier:
         if facts["prior"] is not None:
             if not depth:
                 raise errors.DamagedModelFile(what="too many models in one another")
-            prior = cls._from_facts(
-                facts["prior"], arrays, classes, names, f"{prefix}prior.", depth - 1
-            )
+            prior = cls._from_facts(facts["prior"], arrays, classes, f"{prefix}prior.", depth - 1)
         shares = facts["shares"]
         if (
             not isinstance(shares, list)
@@ -277,6 +286,16 @@ def log_prior(p: NDArray[np.float64], learned: tuple[int, ...]) -> NDArray[np.fl
     """Return the logarithms of the learned classes' probabilities among themselves."""
     some = p[:, learned]
     return np.log(some / some.sum(axis=1, keepdims=True))
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if (
+        not isinstance(found, list)
+        or not all(isinstance(name, str) for name in found)
+        or not 1 <= len(found) <= MAX_FEATURES
+    ):
+        raise errors.DamagedModelFile(what="no feature names")
+    return tuple(map(printable, found))
 
 
 def _classes(found: Any, among: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -11,8 +11,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ MAX_HEADER_BYTES = 300_000  # 5,000 names of 60 bytes
 _NUMERIC = b"0123456789+-.eE"
 _LARGEST = float(np.finfo(np.float32).max)
 _MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 with it
+_SAMPLE_ID = "sampleid"  # name of the first column of an unlabelled file
+_MAX_LINE = 8 << 20  # bytes
 _COMMA, _NEWLINE = ord(","), ord("\n")
 _CHUNK = 1 << 16  # bytes at a time: what a chunk needs stays in the processor's second-level cache
 _KEY_BYTES = 8
@@ -75,10 +78,13 @@ class Unlabelled:
         Moodle's ids, verbatim.
     X : ndarray of shape (n_samples, n_features), float32
         Indicator values; NaN where Moodle has none.
+    feature_names : tuple of str
+        As of `Labelled`.
     """
 
     sample_ids: list[str]
     X: NDArray[np.float32]
+    feature_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,17 @@ class _Header:
     metadata: dict[str, str]
     columns: list[str]
     n_lines: int
-    n_bytes: int
 
-    def n_features(self, others: int) -> int:
+    @property
+    def is_merged(self) -> bool:
+        """Whether Moodle joined several files, of which some said other things than others."""
+        return any("|" in value for value in self.metadata.values())
+
+    def shown_name(self, column: int) -> str:
+        """Return the name of a column, counted from 1, as it may stand in a sentence."""
+        return _shown(self.columns[column - 1]) if column <= len(self.columns) else "(no name)"
+
+    def n_features(self) -> int:
         """Return nfeatures, or what the columns say when nfeatures is absent or ambiguous."""
         text = self.metadata.get("nfeatures", "")
         counts = set(text.split("|"))
@@ -98,30 +112,38 @@ class _Header:
                 raise errors.BadMetadata(name="nfeatures", value=_shown(text))
             n_features = int(count)
         else:
-            n_features = len(self.columns) - others
+            n_features = len(self.columns) - 1
         if n_features < 1:
-            raise errors.ColumnCount(found=len(self.columns), expected=others + 1)
+            raise errors.NoIndicators
         if n_features > MAX_FEATURES:
             raise errors.TooManyFeatures(found=n_features, limit=MAX_FEATURES)
         return n_features
 
 
-def read_labelled(data: bytes) -> Labelled:
+def read_labelled(data: bytes | Iterable[bytes]) -> Labelled:
     """Read a file for training or evaluation.
 
-    The target is the column that ``targetcolumn`` names, or else the last one.
+    The target is the column that ``targetcolumn`` names, or else the last one. An empty target is
+    0, as PHP writes ``false``, where 0 is a class.
+
+    Parameters
+    ----------
+    data : bytes or iterable of bytes
+        The file, whole or block by block.
 
     Raises
     ------
     mlcore.errors.DatasetError
         With the line and the column where the file is wrong.
     """
-    header = _read_header(data)
+    header, body = _read_header(data)
+    if header.columns[0] == _SAMPLE_ID:
+        raise errors.Unlabelled
     targettype = header.metadata.get("targettype", "discrete")
     if set(targettype.split("|")) != {"discrete"}:
         raise errors.NotDiscrete(targettype=_shown(targettype))
     classes = _read_classes(header.metadata)
-    n_features = header.n_features(others=1)
+    n_features = header.n_features()
     if len(header.columns) != n_features + 1:
         raise errors.ColumnCount(found=len(header.columns), expected=n_features + 1)
     target = n_features
@@ -129,59 +151,95 @@ def read_labelled(data: bytes) -> Labelled:
     if header.columns[target] != name and header.columns.count(name) == 1:
         target = header.columns.index(name)
 
-    body = _read_body(data, header)
-    n_rows = _count_rows(body, header.n_lines, n_features + 1)
-    X = np.empty((n_rows, n_features), dtype=np.float32)
-    y = np.empty(n_rows, dtype=np.float32)
-    for rows, _, numbers in _pieces(body, header.n_lines, n_features + 1, 0):
-        X[rows] = np.delete(numbers, target, axis=1)
-        y[rows] = numbers[:, target]
-    known = np.isin(y, np.array(classes, dtype=np.float32))
+    X, y = _Rows(n_features), _Rows(1)
+    for _, numbers in _pieces(body, header, n_texts=0):
+        X.add(np.delete(numbers, target, axis=1))
+        y.add(numbers[:, [target]])
+    targets = y.all()[:, 0]
+    if 0 in classes:
+        targets[np.isnan(targets)] = 0
+    known = np.isin(targets, np.array(classes, dtype=np.float32))
     if not known.all():
         row = int(np.argmin(known))
-        text = "" if np.isnan(y[row]) else f"{y[row]:g}"
-        raise errors.BadTarget(
-            line=header.n_lines + row + 1, text=text or "(empty)", classes=list(classes)
-        )
+        text = "(empty)" if np.isnan(targets[row]) else f"{targets[row]:g}"
+        line = header.n_lines + row + 1
+        raise errors.BadTarget(line=line, text=text, classes=list(classes))
     target_name = printable(header.columns.pop(target))
     feature_names = tuple(map(printable, header.columns))
     time_splitting = printable(header.metadata.get("timesplitting", ""))
-    return Labelled(X, y.astype(np.int64), classes, feature_names, target_name, time_splitting)
+    return Labelled(
+        X.all(), targets.astype(np.int64), classes, feature_names, target_name, time_splitting
+    )
 
 
-def read_unlabelled(data: bytes) -> Unlabelled:
+def read_unlabelled(data: bytes | Iterable[bytes]) -> Unlabelled:
     """Read a file for prediction.
+
+    Parameters
+    ----------
+    data : bytes or iterable of bytes
+        The file, whole or block by block.
 
     Raises
     ------
     mlcore.errors.DatasetError
         With the line and the column where the file is wrong.
     """
-    header = _read_header(data)
-    n_features = header.n_features(others=1)
+    header, body = _read_header(data)
+    n_features = header.n_features()
     # known clients list the target among the columns although no row has it
     if len(header.columns) not in (n_features + 1, n_features + 2):
         raise errors.ColumnCount(found=len(header.columns), expected=n_features + 1)
-    body = _read_body(data, header)
-    n_rows = _count_rows(body, header.n_lines, n_features + 1)
-    X = np.empty((n_rows, n_features), dtype=np.float32)
+    is_target = header.columns[-1] == header.metadata.get("targetcolumn")
+    if header.columns[0] != _SAMPLE_ID and len(header.columns) == n_features + 1 and is_target:
+        raise errors.AlreadyLabelled
+    X = _Rows(n_features)
     sample_ids: list[str] = []
-    for rows, texts, numbers in _pieces(body, header.n_lines, n_features + 1, 1):
-        X[rows] = numbers
+    for texts, numbers in _pieces(body, header, n_texts=1):
         sample_ids += texts
-    return Unlabelled(sample_ids, X)
+        X.add(numbers)
+    names = tuple(map(printable, header.columns[1 : n_features + 1]))
+    return Unlabelled(sample_ids, X.all(), names)
 
 
-def _read_header(data: bytes) -> _Header:
-    """Read the first three records."""
+class _Rows:
+    """A matrix that grows row by row, in place where the system can."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._matrix = np.empty((0, n_columns), dtype=np.float32)
+        self._n_rows = 0
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Add rows at the end."""
+        n_rows = self._n_rows + len(rows)
+        if n_rows > len(self._matrix):
+            self._resize(n_rows + n_rows // 2)
+        self._matrix[self._n_rows : n_rows] = rows
+        self._n_rows = n_rows
+
+    def all(self) -> NDArray[np.float32]:
+        """Return the matrix; no more is added to it."""
+        self._resize(self._n_rows)
+        return self._matrix
+
+    def _resize(self, n_rows: int) -> None:
+        self._matrix.resize((n_rows, self._matrix.shape[1]), refcheck=False)
+
+
+def _read_header(data: bytes | Iterable[bytes]) -> tuple[_Header, Iterator[bytes]]:
+    """Read the first three records; return what follows in blocks."""
+    blocks = _blocks(data)
+    head = b""
+    while len(head) <= MAX_HEADER_BYTES and (block := next(blocks, b"")):
+        head += block
     n_lines = 0
-    consumed = len(_MARK) if data.startswith(_MARK) else 0
+    consumed = len(_MARK) if head.startswith(_MARK) else 0
 
     def lines() -> Iterator[str]:
         nonlocal consumed, n_lines
-        while consumed < len(data):
-            end = data.find(b"\n", consumed) + 1 or len(data)
-            line = data[consumed:end].decode()
+        while consumed < len(head):
+            end = head.find(b"\n", consumed) + 1 or len(head)
+            line = head[consumed:end].decode()
             consumed, n_lines = end, n_lines + 1
             yield line
 
@@ -191,22 +249,35 @@ def _read_header(data: bytes) -> _Header:
     except UnicodeDecodeError as error:
         raise errors.NotText from error
     except (csv.Error, RuntimeError, ValueError) as error:
+        if len(head) > MAX_HEADER_BYTES:
+            raise errors.HeaderTooLong(limit=MAX_HEADER_BYTES // 1000) from error
         raise errors.IncompleteHeader from error
-    if len(names) != len(values):
+    if len(names) != len(values) or not columns:
         raise errors.IncompleteHeader
     if consumed > MAX_HEADER_BYTES:
-        raise errors.HeaderTooLong(found=consumed // 1000, limit=MAX_HEADER_BYTES // 1000)
+        raise errors.HeaderTooLong(limit=MAX_HEADER_BYTES // 1000)
     metadata = dict(zip(names, values, strict=True))
-    return _Header(metadata, columns, n_lines, consumed)
+    return _Header(metadata, columns, n_lines), chain([head[consumed:]], blocks)
+
+
+def _blocks(data: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    """Return a file block by block."""
+    if not isinstance(data, bytes):
+        return iter(data)
+    return (data[begin : begin + _CHUNK] for begin in range(0, len(data), _CHUNK))
 
 
 def _read_classes(metadata: dict[str, str]) -> tuple[int, ...]:
-    """Read targetclasses, a JSON list of integers or several of them joined by ``|``."""
+    """Read targetclasses: a JSON list of integers, or an object whose values they are.
+
+    That is what PHP makes of an array with keys. Several may be joined by ``|``.
+    """
     if "targetclasses" not in metadata:
         raise errors.MissingMetadata(name="targetclasses")
     text = metadata["targetclasses"]
     try:
-        listed = [value for part in text.split("|") for value in json.loads(part)]
+        parts = [json.loads(part) for part in text.split("|")]
+        listed = [v for part in parts for v in (part.values() if type(part) is dict else part)]
         numbers = {float(value) for value in listed}
         classes = tuple(sorted(int(number) for number in numbers))
         exact = all(abs(number) <= 2**24 and number == int(number) for number in numbers)
@@ -219,94 +290,92 @@ def _read_classes(metadata: dict[str, str]) -> tuple[int, ...]:
     return classes
 
 
-def _read_body(data: bytes, header: _Header) -> bytes:
-    """Return the lines that follow the header, without quotes."""
-    # without the last line end at once, as each further step copies the whole file
-    body = data[header.n_bytes : len(data) - data.endswith(b"\n")]
-    if b"\r" in body:
-        body = body.replace(b"\r\n", b"\n")
-    body = body.rstrip(b"\r\n")
-    if not body:
-        raise errors.EmptyDataset
-    if b"\0" in body:
-        raise errors.NotText
-    if b'"' in body:
-        body = _unquoted(body, header.n_lines)
-    return body
-
-
-def _count_rows(body: bytes, n_before: int, n_columns: int) -> int:
-    """Count the rows, before memory is set aside for so many."""
-    n_rows = body.count(b"\n") + 1
-    if n_rows > MAX_ROWS:
-        raise errors.TooManyRows(found=n_rows, limit=MAX_ROWS)
-    if len(body) + 1 < n_rows * n_columns:
-        raise _row_length(body, n_before, n_columns)
-    return n_rows
-
-
 def _pieces(
-    body: bytes, n_before: int, n_columns: int, n_texts: int
-) -> Iterator[tuple[slice, list[str], NDArray[np.float32]]]:
+    body: Iterator[bytes], header: _Header, n_texts: int
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Read the rows, some at a time: `n_texts` (0 or 1) columns of text, then numbers.
 
     Yields
     ------
-    rows : slice
-        Which rows they are.
     texts : list of str
-    numbers : ndarray of shape (n_rows, n_columns - n_texts), float32
+    numbers : ndarray of shape (n_rows, n_numbers), float32
     """
+    n_columns = header.n_features() + 1
     parser = _NumberParser()
     row = 0
     for chunk in _chunks(body):
+        if b'"' in chunk:
+            chunk = _unquoted(chunk, header, row, n_texts)
         starts, ends = _fields(chunk)
         if len(ends) % n_columns or not _is_table(chunk, ends, n_columns):
-            raise _row_length(chunk, n_before + row, n_columns)
+            raise _row_length(chunk, header, row, n_columns)
         starts, ends = starts.reshape(-1, n_columns), ends.reshape(-1, n_columns)
+        if row + len(starts) > MAX_ROWS:
+            raise errors.TooManyRows(limit=MAX_ROWS)
         texts = _decoded(chunk, starts[:, 0], ends[:, 0]) if n_texts else []
         try:
             numbers = parser.parse(chunk, starts[:, n_texts:].ravel(), ends[:, n_texts:].ravel())
         except _NotANumber as error:
             at, column = divmod(error.index, n_columns - n_texts)
             raise errors.BadNumber(
-                line=n_before + row + at + 1,
+                line=header.n_lines + row + at + 1,
                 column=column + n_texts + 1,
+                name=header.shown_name(column + n_texts + 1),
                 text=_shown(error.text.decode(errors="replace")),
             ) from None
-        yield slice(row, row + len(starts)), texts, numbers.reshape(len(starts), -1)
+        yield texts, numbers.reshape(len(starts), -1)
         row += len(starts)
+    if not row:
+        raise errors.EmptyDataset
 
 
-def _unquoted(body: bytes, n_before: int) -> bytes:
-    """Return the same table without quotes; a quoted comma or line end is refused."""
+def _unquoted(chunk: bytes, header: _Header, n_before: int, n_texts: int) -> bytes:
+    """Return the same rows without quotes; a quoted comma or line end is refused."""
     lines: list[str] = []
     try:
-        for row in csv.reader((line.decode() for line in io.BytesIO(body)), strict=True):
+        for row in csv.reader((line.decode() for line in io.BytesIO(chunk)), strict=True):
             for column, text in enumerate(row, 1):
                 if "," in text or "\n" in text:
-                    line = n_before + len(lines) + 1
-                    raise errors.BadNumber(line=line, column=column, text=_shown(text))
+                    line = header.n_lines + n_before + len(lines) + 1
+                    if column <= n_texts:
+                        raise errors.BadSampleId(line=line, text=_shown(text))
+                    raise errors.BadNumber(
+                        line=line,
+                        column=column,
+                        name=header.shown_name(column),
+                        text=_shown(text),
+                    )
             lines.append(",".join(row))
     except UnicodeDecodeError as error:
         raise errors.NotText from error
     except csv.Error as error:
-        raise errors.BadNumber(
-            line=n_before + len(lines) + 1, column=1, text="a quote or line end out of place"
-        ) from error
-    return "\n".join(lines).encode()
+        raise errors.BadQuotes(line=header.n_lines + n_before + len(lines) + 1) from error
+    return "\n".join([*lines, ""]).encode()
 
 
-def _chunks(body: bytes) -> Iterator[bytes]:
-    """Cut the table into pieces of whole lines, each ended by a newline."""
-    begin = 0
-    while begin < len(body):
-        end = body.rfind(b"\n", begin, begin + _CHUNK) + 1
-        if not end or begin + _CHUNK >= len(body):
-            end = body.find(b"\n", begin + _CHUNK) + 1 or len(body)
-        # also a last line that is empty, which is one without the quotes around nothing
-        yield body[begin:end] + b"\n" if end == len(body) else body[begin:end]
-        begin = end
+def _chunks(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut the table into pieces of whole lines, each ended by a newline.
+
+    Empty lines at the end of the file are left out.
+    """
+    rest = b""
+    for block in blocks:
+        if b"\0" in block:
+            raise errors.NotText
+        if len(rest) > _MAX_LINE:
+            raise errors.LineTooLong(limit=_MAX_LINE >> 20)
+        rest += block
+        lines = rest[: rest.rfind(b"\n") + 1].rstrip(b"\r\n")
+        if lines:
+            rest = rest[len(lines) :].removeprefix(b"\r")[1:]
+            yield _with_newlines(lines)
+    rest = rest.rstrip(b"\r\n")
+    if rest:
+        yield _with_newlines(rest)
+
+
+def _with_newlines(lines: bytes) -> bytes:
+    return (lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines) + b"\n"
 
 
 def _fields(chunk: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -325,11 +394,14 @@ def _is_table(chunk: bytes, ends: NDArray[np.intp], n_columns: int) -> bool:
     return bool(last[:, -1].all() and last.sum() == len(last))
 
 
-def _row_length(chunk: bytes, n_before: int, n_columns: int) -> errors.RowLength:
+def _row_length(
+    chunk: bytes, header: _Header, n_before: int, n_columns: int
+) -> errors.RowLength | errors.MergedFiles:
     """Name the first line of the chunk that has not `n_columns` values."""
     found = [line.count(b",") + 1 for line in chunk.removesuffix(b"\n").split(b"\n")]
     at = next(i for i, count in enumerate(found) if count != n_columns)
-    return errors.RowLength(line=n_before + at + 1, found=found[at], expected=n_columns)
+    kind = errors.MergedFiles if header.is_merged else errors.RowLength
+    return kind(line=header.n_lines + n_before + at + 1, found=found[at], expected=n_columns)
 
 
 def _decoded(chunk: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> list[str]:
@@ -344,7 +416,7 @@ def _decoded(chunk: bytes, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> 
 
 def _shown(text: str) -> str:
     """Return a piece of the file as it may stand in a sentence: short and printable."""
-    text = printable(text if len(text) <= 40 else text[:37] + "...")
+    text = printable(text if len(text) <= 80 else text[:77] + "...")
     return text or "(empty)"
 
 

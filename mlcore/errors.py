@@ -50,8 +50,8 @@ class IncompleteHeader(DatasetError):
 
 class HeaderTooLong(DatasetError):
     sentence = (
-        "The dataset's first three lines have {found} KB, and {limit} KB is the most: choose fewer "
-        "indicators, or ones with shorter names."
+        "The dataset's first three lines have more than {limit} KB, which is the most: choose "
+        "fewer indicators, or ones with shorter names."
     )
 
 
@@ -70,6 +70,24 @@ class NotDiscrete(DatasetError):
     )
 
 
+class NoIndicators(DatasetError):
+    sentence = "The dataset's third line names no indicator: choose indicators for the model."
+
+
+class Unlabelled(DatasetError):
+    sentence = (
+        "The dataset is one to predict (its first column is sampleid), and only one with known "
+        "targets can be learned from or evaluated."
+    )
+
+
+class AlreadyLabelled(DatasetError):
+    sentence = (
+        "The dataset is one to learn from (its last column is the target), and only one with "
+        "sample ids can be predicted."
+    )
+
+
 class ColumnCount(DatasetError):
     sentence = "The dataset's third line names {found} columns where nfeatures asks for {expected}."
 
@@ -78,8 +96,34 @@ class RowLength(DatasetError):
     sentence = "Line {line} of the dataset has {found} values where {expected} were expected."
 
 
+class MergedFiles(DatasetError):
+    sentence = (
+        "Line {line} of the dataset has {found} values where {expected} were expected: Moodle "
+        "joined files from before and after a change of the model's indicators. Clear the model's "
+        "predictions in Moodle so that all files are made anew, or wait until the courses from "
+        "before the change are no longer among them."
+    )
+
+
+class LineTooLong(DatasetError):
+    sentence = "The dataset has a line of more than {limit} MB: it is not a file that Moodle made."
+
+
 class BadNumber(DatasetError):
-    sentence = "Line {line}, column {column} of the dataset holds {text}, which is not a number."
+    sentence = (
+        "Line {line}, column {column} of the dataset ({name}) holds {text}, which is not a number."
+    )
+
+
+class BadQuotes(DatasetError):
+    sentence = "Line {line} of the dataset has a quote or a line end out of place."
+
+
+class BadSampleId(DatasetError):
+    sentence = (
+        "Line {line} of the dataset has the sample id {text}, and an id with a comma or a line end "
+        "cannot be used."
+    )
 
 
 class BadTarget(DatasetError):
@@ -90,7 +134,7 @@ class BadTarget(DatasetError):
 
 
 class TooManyRows(DatasetError):
-    sentence = "The dataset has {found} rows, and {limit} is the most that one file may hold."
+    sentence = "The dataset has more than {limit} rows, which is the most that a file may hold."
 
 
 class TooManyFeatures(DatasetError):
@@ -108,10 +152,18 @@ class OtherFeatures(DatasetError):
     )
 
 
-class OtherClasses(DatasetError):
+class OtherIndicators(DatasetError):
     sentence = (
-        "The dataset has the target classes {found} and the trained model has {expected}: the "
-        "target has changed. Clear the model's predictions in Moodle so that it is trained anew."
+        "Of the {known} indicators that the trained model relies on, {missing} are not in the "
+        "dataset, {names} among them: it belongs to another model. Clear the model's predictions "
+        "in Moodle so that it is trained anew, or choose the indicators again that it had."
+    )
+
+
+class OtherTarget(DatasetError):
+    sentence = (
+        "The dataset has the target {found} and the trained model has {expected}: the target has "
+        "changed. Clear the model's predictions in Moodle so that it is trained anew."
     )
 
 
@@ -121,8 +173,8 @@ class NotEnoughData(MlcoreError):
 
 class ClassesMissing(NotEnoughData):
     sentence = (
-        "There is not enough data to train yet: no sample of the target class {missing} has been "
-        "sent so far."
+        "There is not enough data to train yet: samples of two target classes are needed, and "
+        "none of the class {missing} has been sent so far."
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore import errors
+from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
@@ -84,9 +84,11 @@ def evaluate(
     Raises
     ------
     mlcore.errors.TooFewToEvaluate
-    mlcore.errors.OtherFeatures, mlcore.errors.OtherClasses
+    mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
         When `classifier` is for another kind of dataset.
     """
+    if classifier is not None:
+        dataset = _as_known(dataset, classifier)
     examples = Examples.of(dataset)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]
     fits: _Fits | None = None
@@ -96,10 +98,6 @@ def evaluate(
         fits = _Fits(examples)
         test: _Test = fits.test
     else:
-        if classifier.classes != examples.classes:
-            raise errors.OtherClasses(
-                found=list(examples.classes), expected=list(classifier.classes)
-            )
         test = _trained(examples, classifier)
 
     digest = hashlib.sha256(examples.digests.tobytes() + examples.counts.tobytes()).digest()[:8]
@@ -150,7 +148,8 @@ class _Fits:
         present, codes = np.unique(examples.y, return_inverse=True)
         self.examples = examples
         self._columns = np.searchsorted(examples.classes, present)
-        self._samples = Samples(examples.X, codes, tuple(present.tolist()))
+        classes = tuple(present.tolist())
+        self._samples = Samples(examples.X, codes, classes, None, examples.feature_names)
         self._recipe: Recipe | None = None
 
     def test(self, counts: Counts) -> tuple[Floats, Classifier]:
@@ -183,9 +182,23 @@ class _Fits:
         return BoostingCurve(*map(tuple, zip(*points, strict=True)))
 
 
+def _as_known(dataset: Labelled, classifier: Classifier) -> Labelled:
+    """Return a dataset with the columns of a trained model, and its classes beside its own."""
+    classifier.require_most(dataset.feature_names)
+    names = classifier.feature_names
+    return replace(
+        dataset,
+        X=columns.matched(dataset.X, dataset.feature_names, names),
+        feature_names=names,
+        classes=tuple(sorted({*dataset.classes, *classifier.classes})),
+    )
+
+
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
     """Return a test of a trained model."""
-    probabilities = classifier.predict_proba(examples.X)
+    probabilities = np.zeros((len(examples.y), len(examples.classes)))
+    known = np.searchsorted(examples.classes, classifier.classes)
+    probabilities[:, known] = classifier.predict_proba(examples.X)
     return lambda counts: (probabilities, classifier)
 
 

@@ -267,7 +267,8 @@ def _increase(classifier: Classifier, X: Matrix, y: NDArray[np.int64], changes: 
     ----------
     changes : ndarray of shape (n_indicators, n_samples, n_classes), float64
     """
-    samples, true = np.arange(len(y)), np.searchsorted(classifier.classes, y)
+    samples = np.flatnonzero(np.isin(y, classifier.classes))  # to others it gives nothing
+    true = np.searchsorted(classifier.classes, y[samples])
     p = classifier.predict_proba(X)[samples, true]
-    increase: Floats = np.log(p / (p + changes[:, samples, true])).mean(axis=1)
+    increase: Floats = np.log(p / (p + changes[:, samples, true])).sum(axis=1) / len(y)
     return increase

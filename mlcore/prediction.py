@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore import columns
 from mlcore.classifier import Classifier
 from mlcore.dataset import Unlabelled
 
@@ -16,6 +17,9 @@ def predict(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the most probable class of each sample and its probability.
 
+    Columns are matched by name: one that the classifier knows and the dataset lacks has no value,
+    and one that it does not know is ignored.
+
     Returns
     -------
     classes : ndarray of shape (n_samples,), int64
@@ -25,9 +29,12 @@ def predict(
 
     Raises
     ------
-    mlcore.errors.OtherFeatures
+    mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
+        When the dataset belongs to another model.
     """
+    classifier.require_most(dataset.feature_names)
     distinct, which = _distinct(dataset.X)
+    distinct = columns.matched(distinct, dataset.feature_names, classifier.feature_names)
     best = np.empty(len(distinct), dtype=np.intp)
     scores = np.empty(len(distinct))
     for begin in range(0, len(distinct), _SAMPLES):

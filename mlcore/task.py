@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore import columns
 from mlcore.classifier import Classifier, before, log_prior, places
 
 Floats = NDArray[np.float64]
@@ -40,14 +41,23 @@ class Samples:
     classes : tuple of int
         Class values in ascending order.
     prior : Classifier or None
-        An imported model. Its classes are among these.
+        An imported model. Its classes are among these; its features are matched by name.
+    feature_names : tuple of str
+        One for each feature; without any they are the imported model's, or x0, x1, …
     """
 
     X: Matrix
     y: Indices
     classes: tuple[int, ...]
     prior: Classifier | None = None
+    feature_names: tuple[str, ...] = ()
     _known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Name the features that have no name."""
+        names = self.prior.feature_names if self.prior else ()
+        names = self.feature_names or names or tuple(f"x{i}" for i in range(self.X.shape[1]))
+        object.__setattr__(self, "feature_names", names)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, which is called once for each key."""
@@ -103,7 +113,10 @@ class Samples:
     @cached_property
     def from_prior(self) -> Floats | None:
         """What the imported model gives to these, of shape (n_samples, n_known)."""
-        return None if self.prior is None else self.prior.predict_proba(self.X)
+        if self.prior is None:
+            return None
+        names = self.prior.feature_names
+        return self.prior.predict_proba(columns.matched(self.X, self.feature_names, names))
 
 
 @dataclass(frozen=True)

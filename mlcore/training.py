@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from mlcore import errors
+from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
-from mlcore.examples import MAX_EXAMPLES, Examples
+from mlcore.examples import MAX_CELLS, Examples
 
 
 def train(
     dataset: Labelled,
     learned: Examples | None = None,
     prior: Classifier | None = None,
-    max_examples: int = MAX_EXAMPLES,
+    max_cells: int = MAX_CELLS,
+    find_repeated: bool = True,
 ) -> tuple[Classifier, Examples]:
     """Learn from a dataset and from all that was learned before.
+
+    The classifier is fitted on the columns of the dataset. What was learned before is matched to
+    them by name; what it had in other columns stays stored.
 
     Parameters
     ----------
@@ -28,8 +30,10 @@ def train(
         What the model has learned so far.
     prior : Classifier or None
         An imported model, which is refined.
-    max_examples : int
-        How many distinct examples to keep.
+    max_cells : int
+        How many distinct examples to keep, times features.
+    find_repeated : bool
+        Whether to look for a recent dataset in this one (see `Examples.learn`).
 
     Returns
     -------
@@ -40,31 +44,32 @@ def train(
     Raises
     ------
     mlcore.errors.ClassesMissing
-        When there is no sample of some class, neither new nor old, and no imported model.
-    mlcore.errors.OtherFeatures, mlcore.errors.OtherClasses
-        When the dataset is not of the shape of what was learned before.
+        When samples of one class only are known, new and old, and there is no imported model.
+    mlcore.errors.OtherIndicators, mlcore.errors.OtherTarget, mlcore.errors.OtherFeatures
+        When the dataset belongs to another model.
     """
-    examples = Examples.of(dataset)
+    if prior is not None and learned is None:
+        prior.require_most(dataset.feature_names)
+    examples = Examples.of(dataset, max_cells)
     if learned is not None:
-        examples = learned.learn(examples, max_examples)
-    else:
-        examples = examples.limited(max_examples)
-    if prior is not None:
-        if len(prior.feature_names) != examples.X.shape[1]:
-            raise errors.OtherFeatures(found=examples.X.shape[1], expected=len(prior.feature_names))
-        if not set(prior.classes) <= set(examples.classes):
-            raise errors.OtherClasses(found=list(examples.classes), expected=list(prior.classes))
-    missing = sorted(set(examples.classes) - set(examples.y.tolist()))
-    if missing and prior is None:
-        raise errors.ClassesMissing(missing=", ".join(map(str, missing)))
-    return fit(examples, prior), examples
+        examples = learned.learn(examples, max_cells, find_repeated)
+    present = np.unique(examples.y)
+    if len(present) < 2 and prior is None:
+        missing = sorted(set(examples.classes) - set(present.tolist()))
+        raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
+    return fit(examples, dataset.feature_names, prior), examples
 
 
-def fit(examples: Examples, prior: Classifier | None = None) -> Classifier:
-    """Fit a classifier on examples of all classes, or on any to refine an imported one."""
+def fit(
+    examples: Examples, feature_names: tuple[str, ...], prior: Classifier | None = None
+) -> Classifier:
+    """Fit a classifier on these columns of examples of two classes, or of any with a prior."""
     from mlcore import blend
     from mlcore.task import Samples
 
-    codes = np.searchsorted(examples.classes, examples.y)
-    task = Samples(examples.X, codes, examples.classes, prior).task(examples.counts.astype(float))
-    return replace(blend.fit(task, blend.choose(task)), feature_names=examples.feature_names)
+    X = columns.matched(examples.X, examples.feature_names, feature_names)
+    classes = tuple(sorted({*examples.classes, *(prior.classes if prior else ())}))
+    codes = np.searchsorted(classes, examples.y)
+    samples = Samples(X, codes, classes, prior, feature_names)
+    task = samples.task(examples.counts.astype(float))
+    return blend.fit(task, blend.choose(task))

@@ -33,11 +33,17 @@ class Training:
         How many the dataset had.
     at : float
         When, in seconds since 1970.
+    key : str
+        By which the client told it from others (``Idempotency-Key``); "" if it did not.
+    is_rare : bool
+        Whether the same dataset, if it came once more, could only be one that was sent again.
     """
 
     digest: str
     samples: int
     at: float
+    key: str = ""
+    is_rare: bool = False
 
     def __post_init__(self) -> None:
         require_time(self.at)

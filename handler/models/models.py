@@ -95,16 +95,24 @@ class Models:
 
     # changes --------------------------------------------------------------------------------------
 
-    def learn(self, model: ModelId, digest: str, read: Callable[[], Labelled]) -> None:
+    def learn(
+        self, model: ModelId, digest: str, read: Callable[[], Labelled], key: str = ""
+    ) -> None:
         """Train a model with one more dataset.
+
+        A dataset that was learned lately is not learned twice. Whether it is such a one the key
+        says alone, if there is one; else it must be byte for byte the same, and such that other
+        samples would hardly ever look so.
 
         Parameters
         ----------
         model : ModelId
         digest : str
-            Of the dataset's bytes: the same dataset is not learned twice.
+            Of the dataset's bytes.
         read : callable
             Returns the dataset; not called when it was already learned.
+        key : str
+            By which the client tells trainings apart (``Idempotency-Key``); "" if it does not.
 
         Raises
         ------
@@ -122,13 +130,13 @@ class Models:
             return dataset
 
         def change(run: Run | None) -> tuple[Run, dict[str, bytes]] | None:
-            if _has_learned(run, digest):
+            if _has_learned(run, digest, key):
                 return None
             dataset = parsed()
             learned, prior = self._learned(model, run)
             with stage("fit"):
-                classifier, examples = train(dataset, learned, prior)
-            training = Training(digest, len(dataset.y), time.time())
+                classifier, examples = train(dataset, learned, prior, find_repeated=not key)
+            training = Training(digest, len(dataset.y), time.time(), key, examples.is_rare)
             with stage("encode"):
                 objects = {
                     "classifier.npz": classifier.to_bytes(),
@@ -324,8 +332,11 @@ def _key(model: ModelId, run: Run, name: str) -> str:
     return f"{model.runs}/{run.name}/{name}"
 
 
-def _has_learned(run: Run | None, digest: str) -> bool:
-    learned = run is not None and any(training.digest == digest for training in run.trainings)
+def _has_learned(run: Run | None, digest: str, key: str) -> bool:
+    learned = any(
+        training.key == key if key else training.is_rare and training.digest == digest
+        for training in (run.trainings if run else ())
+    )
     if learned:
         note(already_learned=True)
     return learned

@@ -46,15 +46,25 @@ class Criteria(NamedTuple):
     n_iterations: int
 
 
-def train(models: Models, model: ModelId, data: bytes) -> Json:
+def train(models: Models, model: ModelId, data: bytes, key: str = "") -> Json:
     """Learn from a labelled dataset, and return Moodle's answer.
+
+    Parameters
+    ----------
+    models : Models
+    model : ModelId
+    data : bytes
+    key : str
+        The same one is the same training, another one another, whatever the data; "" leaves that
+        to the data.
 
     Raises
     ------
     mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
     """
     try:
-        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data))
+        key = key and _digest(key.encode())
+        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data), key)
     except NotEnoughData as error:
         return {
             "status": answers.NOT_ENOUGH_DATA,

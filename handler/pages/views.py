@@ -23,7 +23,7 @@ from handler.models.model_id import ModelId
 from handler.models.overview import Overview, together
 from handler.pages import filters
 from handler.version import SOFTWARE, version_for
-from mlcore.examples import MAX_EXAMPLES
+from mlcore.examples import MAX_CELLS
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -35,6 +35,7 @@ _REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-sr
 # On Lambda, whose limit is the same for all: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _LAMBDA_MB = 4.7
 _ROW_BYTES = 180  # of Moodle's own model of students who drop out
+_FEATURES = 98  # of the default model of Moodle 4.5
 
 _DONE = {
     "deleted": "The model was deleted.",
@@ -289,7 +290,7 @@ def _limits() -> dict[str, Any]:
         else f"{current.settings().max_body_bytes >> 20}",
         "rows": round(megabytes * 1e6 / _ROW_BYTES, -3),
         "seconds": time_limit(request.environ),
-        "examples": MAX_EXAMPLES,
+        "examples": round(MAX_CELLS / _FEATURES, -4),
     }
 
 

@@ -173,6 +173,10 @@ class Dense(Part):
             values = values @ weights + biases
         return probabilities(values.astype(np.float64))
 
+    def used(self) -> NDArray[np.intp]:
+        """Return the places of the features that predictions depend on."""
+        return np.union1d(self.preparation.columns, self.preparation.flags).astype(np.intp)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is to be stored."""
         stored = self.preparation.arrays()

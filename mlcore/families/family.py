@@ -52,6 +52,10 @@ class Part(ABC):
     def from_arrays(cls, arrays: Arrays, n_features: int, n_classes: int, from_prior: bool) -> Self:
         """Check and take over what `arrays` returned."""
 
+    def used(self) -> NDArray[np.intp]:
+        """Return the places of the features that predictions depend on."""
+        return np.zeros(0, dtype=np.intp)
+
     @property
     def n_cells(self) -> int:
         """How many numbers of 4 bytes it sets aside to predict, beside those that are stored."""

@@ -70,6 +70,10 @@ class Trees(Part):
             scores += prior_scores(log_prior)
         return probabilities(scores)
 
+    def used(self) -> NDArray[np.intp]:
+        """Return the places of the features that predictions depend on."""
+        return np.unique(self.feature[self.left != np.arange(len(self.left))]).astype(np.intp)
+
     @property
     def n_cells(self) -> int:
         """How large the tables of `QuickScorer` are: each test times its feature's thresholds."""

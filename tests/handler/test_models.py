@@ -32,11 +32,11 @@ def spy(store):
 
 @pytest.fixture
 def make_draws():
-    """Draw disjoint samples of one course: pairs of X and y with three rows of both classes."""
+    """Draw disjoint samples of one course: pairs of X and y with some rows of both classes."""
 
-    def make_draws(count):
+    def make_draws(count, n_samples=3):
         course = Course(n_features=8, unused=0, missing=0, seed=3)
-        return [course.draw(3) for _ in range(count)]
+        return [course.draw(n_samples) for _ in range(count)]
 
     return make_draws
 
@@ -93,7 +93,7 @@ def test_pieces_are_learned_like_the_whole(store, make_draws):
 
 
 def test_the_same_file_is_not_even_read_again(store, make_draws):
-    (draw,) = make_draws(1)
+    (draw,) = make_draws(1, 12)
     learn(store, file_of(draw))
     before = store.keys()
 
@@ -106,7 +106,7 @@ def test_the_same_file_is_not_even_read_again(store, make_draws):
 
 def test_a_file_that_contains_an_earlier_one_counts_it_once(store, make_draws):
     """How Moodle sends rows again whose answer was lost."""
-    draws = make_draws(3)
+    draws = make_draws(3, 12)
     for count in (1, 2, 3):
         learn(store, file_of(*draws[:count]))
     assert current(store) == learned_at_once(store, *draws)

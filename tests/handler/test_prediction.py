@@ -58,7 +58,8 @@ def test_the_class_is_the_value_from_targetclasses_not_an_index(moodle, make_fil
     values = classes.strip("[]").split(",")
     rows = [f"{i},{1 - i},{value}" for i, value in enumerate(values)]
     moodle.train(make_file(*rows, *rows, *rows, classes=classes))
-    rows = moodle.prediction(b"nfeatures\n2\nsampleid,a,b\nx,0,1\ny,1,0").json["predictions"]
+    unlabelled = b"nfeatures\n2\nsampleid,indicator0,indicator1\nx,0,1\ny,1,0"
+    rows = moodle.prediction(unlabelled).json["predictions"]
     assert [value for _, value, _ in rows] == values[:2]
 
 
@@ -86,10 +87,27 @@ def test_an_empty_field_is_no_value_and_not_0(trained, course, X):
     assert answers[0] != answers[1]
 
 
-def test_other_features_than_the_models_are_explained(trained, make_file):
+def test_other_indicators_than_the_models_are_explained(trained):
     answer = trained.prediction(b"nfeatures\n1\nsampleid,a\nx,0\n")
     assert answer.status == 400
+    assert "are not in the dataset" in answer.sentence
+    assert "Clear the model's predictions" in answer.sentence
+
+
+def test_the_number_of_columns_without_names_must_be_the_models(trained):
+    answer = trained.prediction(b"nfeatures\n1\nsampleid,input-0\nx,0\n")
+    assert answer.status == 400
     assert "has 1 features and the trained model has 12" in answer.sentence
+
+
+def test_a_file_to_learn_from_is_told_from_one_to_predict(trained, course):
+    for answer in (
+        trained.prediction(course.labelled(5)),
+        trained.training(course.unlabelled(5)),
+        trained.evaluation(course.unlabelled(5)),
+    ):
+        assert answer.status == 400
+        assert answer.sentence.startswith("The dataset is one to ")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,20 @@
 """POST /training."""
 
 import codecs
+import csv
+import io
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from infra.local.client import CONTENT_TYPE, multipart
+
+DATA = Path(__file__).parents[1] / "data"
+LABELLED = DATA / "dropout-quarters-labelled.csv"
+UNLABELLED = DATA / "dropout-quarters-unlabelled.csv"
 
 
 def test_answers_status_0_and_no_info(moodle, course):
@@ -18,16 +27,21 @@ def test_answers_status_0_and_no_info(moodle, course):
 def test_rows_with_identical_features_and_two_classes_train(moodle, make_file, n):
     """Two or four rows, as in Moodle's own tests."""
     assert moodle.training(make_file(*["1,1,1,0", "1,1,1,1"] * n)).json["status"] == 0
-    assert moodle.prediction(b"nfeatures\n3\nsampleid,a,b,c\ns,1,1,1").json["status"] == 0
+    assert (
+        moodle.prediction(b"nfeatures\n3\nsampleid,indicator0,indicator1,indicator2\ns,1,1,1").json[
+            "status"
+        ]
+        == 0
+    )
 
 
-def test_where_not_all_classes_are_present_status_8_comes_with_errors(moodle, make_file):
+def test_where_one_class_alone_is_present_status_8_comes_with_errors(moodle, make_file):
     answer = moodle.training(make_file("1,0,0", "0,1,0")).json
     assert answer["status"] == 8
     assert answer["info"] == answer["errors"]
     (error,) = answer["errors"]
     assert error.startswith(
-        "There is not enough data to train yet: no sample of the target class 1"
+        "There is not enough data to train yet: samples of two target classes are needed"
     )
 
 
@@ -43,7 +57,7 @@ def test_later_trainings_may_hold_one_class_only(moodle, make_file):
 
 def test_later_trainings_add_to_what_was_learned(moodle, course):
     """Training is incremental: in pieces or at once, the model is the same."""
-    (X1, y1), (X2, y2) = course.draw(8), course.draw(6)
+    (X1, y1), (X2, y2) = course.draw(12), course.draw(6)
     pieces = moodle.train(course.file(X1, y=y1)).train(course.file(X2, y=y2))
     at_once = moodle.but(dirhash="other").train(
         course.file(np.vstack([X1, X2]), y=np.hstack([y1, y2]))
@@ -53,7 +67,7 @@ def test_later_trainings_add_to_what_was_learned(moodle, course):
 
 def test_what_was_learned_is_not_learned_again(moodle, course):
     """Moodle sends the rows of a lost answer again, alone or with new ones after them."""
-    (X1, y1), (X2, y2) = course.draw(8), course.draw(6)
+    (X1, y1), (X2, y2) = course.draw(12), course.draw(6)
     first, both = course.file(X1, y=y1), course.file(np.vstack([X1, X2]), y=np.hstack([y1, y2]))
     repeated = moodle.train(first).train(first).train(both).train(both).train(first)
     at_once = moodle.but(dirhash="other").train(both)
@@ -91,11 +105,67 @@ def test_the_same_rows_written_otherwise_give_the_same_model(moodle, course, cha
     assert changed.export().body == usual.export().body
 
 
-def test_a_changed_indicator_list_is_explained(moodle, make_file):
+def test_an_upgrade_that_removes_indicators_harms_nothing(moodle):
+    """Moodle 5.0 removes those of chats and surveys from existing models, by SQL."""
+    moodle.train(LABELLED.read_bytes())
+    before = moodle.prediction(UNLABELLED.read_bytes()).json["predictions"]
+    labelled, unlabelled = (
+        without_columns(path.read_bytes(), r"\mod_chat", r"\mod_survey")
+        for path in (LABELLED, UNLABELLED)
+    )
+    assert len(moodle.prediction(unlabelled).json["predictions"]) == len(before)
+    moodle.train(labelled)
+    after = moodle.prediction(unlabelled).json["predictions"]
+    assert [row[:2] for row in after] == [row[:2] for row in before]
+    moodle.train(LABELLED.read_bytes())
+
+
+def without_columns(data, *beginnings):
+    """Return a dataset file without the columns whose names begin so."""
+    names, values, columns, *rows = csv.reader(data.decode().splitlines())
+    kept = [i for i, name in enumerate(columns) if not name.startswith(beginnings)]
+    values[names.index("nfeatures")] = str(98 - len(columns) + len(kept))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([names, values, *([row[i] for i in kept] for row in (columns, *rows))])
+    return out.getvalue().encode()
+
+
+def test_another_list_of_indicators_is_explained(moodle, make_file):
     moodle.train(make_file("1,0,0", "0,1,1"))
-    answer = moodle.training(make_file("1,0,1,0", "0,1,0,1"))
+    other = make_file("1,0,1,0", "0,1,0,1").replace(b"indicator", b"another")
+    answer = moodle.training(other)
     assert answer.status == 400
-    assert "has 3 features and the trained model has 2" in answer.sentence
+    assert "Of the 2 indicators that the trained model relies on, 2 are not" in answer.sentence
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 60])
+def test_a_key_alone_says_what_is_a_repetition(moodle, course, n_rows):
+    """Of clients that send one; Moodle itself does not."""
+    fields = {"uniqueid": moodle.uniqueid, "dirhash": moodle.dirhash}
+    moodle.train(course.labelled(12))
+    data = course.labelled(n_rows)
+
+    def after(key):
+        body = multipart({**fields, "dataset": data})
+        headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": key}
+        answer = moodle.send("POST", "/training", body, headers)
+        assert answer.json == {"status": 0, "info": []}
+        return moodle.export().body
+
+    once = after("a")
+    assert after("a") == once
+    twice = after("b")
+    assert twice != once
+    data = course.labelled(2)
+    assert after("a") == twice
+
+
+def test_two_students_who_are_alike_two_nights_in_a_row_are_two(moodle, make_file):
+    """A repetition is only what chance cannot explain; labelled files carry no ids."""
+    moodle.train(make_file("1,0,0", "0,1,1"))
+    nights = [moodle.train(make_file("1,0,1")).export().body for _ in range(3)]
+    assert len(set(nights)) == 3
 
 
 @pytest.mark.parametrize(

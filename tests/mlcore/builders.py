@@ -73,11 +73,11 @@ def make_course(n_samples, n_features=12, seed=1, **options):
 
 def rows_of(dataset, rows):
     """Return some rows of a dataset."""
-    return Labelled(dataset.X[rows], dataset.y[rows], dataset.classes, dataset.feature_names)
+    return replace(dataset, X=dataset.X[rows], y=dataset.y[rows])
 
 
 def joined(*datasets):
     """Return the rows of several datasets as one."""
     X = np.concatenate([dataset.X for dataset in datasets])
     y = np.concatenate([dataset.y for dataset in datasets])
-    return Labelled(X, y, datasets[0].classes, datasets[0].feature_names)
+    return replace(datasets[0], X=X, y=y)

@@ -182,6 +182,7 @@ FACTS = {
         lambda facts: facts.update(feature_names="abcdefghijkl"),
         lambda facts: facts.update(feature_names=[1] * 12),
         lambda facts: facts.update(feature_names=["x"] * 5001),
+        lambda facts: facts.update(prior={}),
     ],
     "its description is incomplete": [
         lambda facts: facts.pop("classes"),
@@ -196,7 +197,6 @@ FACTS = {
         lambda facts: facts["parts"][0].update(kind=["dense"]),
         lambda facts: facts.update(prior=[]),
         lambda facts: facts.update(prior="prior"),
-        lambda facts: facts.update(prior={}),
     ],
     "a weight out of range": [
         lambda facts: facts["parts"][0].update(weight=0),
@@ -263,6 +263,7 @@ def _prior(depth):
         "parts": [_part("prior" if depth > 1 else "trees")],
         "prior": _prior(depth - 1) if depth > 1 else None,
         "sharpness": 1.0,
+        "feature_names": [f"x{i}" for i in range(12)],
     }
 
 
@@ -535,9 +536,10 @@ def test_numbers_too_large_to_compute_with_are_no_crash(data, name, change):
 
 def test_a_newer_format_is_refused(data):
     with pytest.raises(
-        errors.NewerModelFile, match="format 4, and this server knows formats up to 3"
+        errors.NewerModelFile,
+        match=f"format {FORMAT + 1}, and this server knows formats up to {FORMAT}",
     ):
-        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=4)))
+        Classifier.from_bytes(with_facts(data, lambda facts: facts.update(format=FORMAT + 1)))
 
 
 changes = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)

@@ -322,11 +322,24 @@ def test_a_trained_model_can_be_tested_on_a_single_sample():
     assert result.mean("auc") is None
 
 
-def test_a_trained_model_of_another_shape_is_refused():
-    with pytest.raises(errors.OtherFeatures, match="12 features and the trained model has 1"):
+def test_a_trained_model_meets_columns_by_name_and_classes_that_it_does_not_know():
+    dataset = make_scored(60)
+    expected = evaluate(dataset, 2, make_scorer())
+    wider = replace(
+        dataset,
+        X=np.hstack([np.ones((60, 1), np.float32), dataset.X]),
+        feature_names=("new", *dataset.feature_names),
+    )
+    assert evaluate(wider, 2, make_scorer()).iterations == expected.iterations
+    more = replace(dataset, y=np.where(np.arange(60) < 6, 5, dataset.y), classes=(0, 1, 5))
+    report = evaluate(more, 2, make_scorer()).report
+    assert report.classes[2] == ClassSize(5, 6)
+    assert report.confusion_matrix[2][2] == 0
+
+
+def test_a_trained_model_of_another_kind_is_refused():
+    with pytest.raises(errors.OtherIndicators):
         evaluate(COURSE, 2, make_scorer())
-    with pytest.raises(errors.OtherClasses):
-        evaluate(make_scored(50), 2, make_scorer(3))
 
 
 # the report --------------------------------------------------------------------------------------

@@ -37,9 +37,10 @@ def test_examples_of_each_format_are_read_as_they_were(number):
     expected = json.loads(stored("examples", number, "json"))
     assert list(read.classes) == expected["classes"]
     assert list(read.feature_names) == expected["feature_names"]
+    assert read.target == expected["target"]
     assert read.n_samples == expected["n_samples"]
-    assert read.sampled is expected["sampled"]
-    assert [int(counts.sum()) for counts in read.recent] == expected["recent"]
+    assert list(read.recent_sizes) == expected["recent_sizes"]
+    assert [int(counts.sum()) for counts in read.recent] == expected["recent_sizes"]
     samples = np.array(expected["samples"], dtype=float)  # null becomes NaN
     np.testing.assert_array_equal(read.X, samples[:, :-2].astype(np.float32))
     np.testing.assert_array_equal(read.y, samples[:, -2])

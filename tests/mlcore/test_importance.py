@@ -46,6 +46,8 @@ def make_samples(weights, n_samples=400, names=None, seed=0):
 
 def indicators(dataset, classifier=None, n_iterations=5, **options):
     """Return the report's indicators by name."""
+    if classifier is not None:
+        classifier = replace(classifier, feature_names=dataset.feature_names)
     result = evaluate(dataset, n_iterations, classifier, **options)
     return {entry.indicator: entry for entry in result.report.indicators}
 

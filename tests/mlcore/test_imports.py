@@ -25,7 +25,8 @@ def test_importing_the_core_imports_nothing_heavy():
 
 def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, course, tmp_path):
     (tmp_path / "classifier").write_bytes(refined.to_bytes())
-    header = b"nfeatures\n12\n" + b",".join([b"sampleid"] + [b"x"] * 12)
+    names = ",".join(["sampleid", *refined.feature_names]).encode()
+    header = b"nfeatures\n12\n" + names
     (tmp_path / "dataset").write_bytes(header + b"\n1-0" + b",0.5" * 12 + b"\n")
     modules = imported_by(
         "import sys\n"

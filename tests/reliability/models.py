@@ -82,7 +82,8 @@ def _digest(file):
 
 def learn(store, file):
     """Train the model as another process would, which knows the store only."""
-    Models(store).learn(MODEL, _digest(file), lambda: read_labelled(file))
+    digest = _digest(file)
+    Models(store).learn(MODEL, digest, lambda: read_labelled(file), key=digest)
 
 
 def manifest_of(store):
@@ -102,7 +103,8 @@ def require_union(store, files, union):
     counts = _counts(_examples(store, run))
     assert counts == files.counts(map(_digest, union))
     assert run.n_samples == sum(counts.values())
-    at_once = fit(Examples.of(read_labelled(files.joined(*union))))
+    dataset = read_labelled(files.joined(*union))
+    at_once = fit(Examples.of(dataset), dataset.feature_names)
     data = read_unlabelled(files.unlabelled(50))
     classes, scores = predict(classifier, data)
     expected_classes, expected_scores = predict(at_once, data)
@@ -148,7 +150,8 @@ def require_whole(store, files, imported=(), orphans=False):
         examples = _examples(store, run)
         assert (classifier.prior is not None) == run.imported
         assert classifier.prior is None or classifier.prior.to_bytes() in imported
-        assert classifier.to_bytes() == fit(examples, classifier.prior).to_bytes()
+        again = fit(examples, classifier.feature_names, classifier.prior)
+        assert classifier.to_bytes() == again.to_bytes()
         counts = _counts(examples)
         assert counts == files.counts(training.digest for training in run.trainings)
         assert run.n_samples == sum(counts.values())

@@ -35,7 +35,7 @@ def later(monkeypatch):
 def prepared(place, files, operation):
     """Bring a place into the state before an operation, and return what requests need."""
     store = place.store
-    known = {"new": files.labelled(), "evaluated": files.labelled(12), "imported": None}
+    known = {"new": files.labelled(10), "evaluated": files.labelled(12), "imported": None}
     if operation != "first training":
         learn(store, files.labelled())
         known["imported"] = exported(store)

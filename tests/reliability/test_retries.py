@@ -42,11 +42,14 @@ def no_work(monkeypatch):
     return forbid
 
 
+RARE = 12  # samples that no others would be like: fewer are always counted
+
+
 # retries ------------------------------------------------------------------------------------------
 
 
 def test_the_same_file_again_is_neither_read_nor_learned(place, moodle, files, no_work):
-    data = files.labelled()
+    data = files.labelled(RARE)
     moodle.train(data)
     content = {key: place.store.get(key).data for key in place.store.keys(MODEL.runs)}
     no_work()
@@ -59,7 +62,7 @@ def test_the_same_file_again_is_neither_read_nor_learned(place, moodle, files, n
 def test_the_same_file_again_costs_one_look_at_the_store(place, files):
     spy = Spy(place.store)
     moodle = moodle_of(place.app(spy)).but(uniqueid=MODEL.uniqueid, dirhash=MODEL.dirhash)
-    data = files.labelled()
+    data = files.labelled(RARE)
     moodle.train(data)
     spy.calls.clear()
     moodle.train(data)
@@ -67,7 +70,7 @@ def test_the_same_file_again_costs_one_look_at_the_store(place, files):
 
 
 def test_a_file_is_still_known_after_others_were_learned(place, moodle, files, no_work):
-    data = [files.labelled() for _ in range(5)]
+    data = [files.labelled(RARE) for _ in range(5)]
     for one in data:
         moodle.train(one)
     no_work()
@@ -76,7 +79,7 @@ def test_a_file_is_still_known_after_others_were_learned(place, moodle, files, n
 
 
 def test_a_file_that_contains_a_recent_one_is_learned_once(place, moodle, files):
-    first, second, third = (files.labelled() for _ in range(3))
+    first, second, third = (files.labelled(RARE) for _ in range(3))
     for data in (first, second, files.joined(second, third)):
         moodle.train(data)
     require_union(place.store, files, [first, second, third])
@@ -175,11 +178,11 @@ def test_an_evaluation_ends_in_time_and_says_so(place, files):
 def test_a_training_that_is_too_slow_for_the_gateway_is_there_when_asked_again(
     place, files, no_work, trained
 ):
-    earlier = [files.labelled()] if trained else []
+    earlier = [files.labelled(RARE)] if trained else []
     for data in earlier:
         moodle_of(place.app()).but(uniqueid=MODEL.uniqueid, dirhash=MODEL.dirhash).train(data)
     before = exported(place.store)
-    data = files.labelled()
+    data = files.labelled(RARE)
     spy = Spy(place.store)
     given_up, stored = threading.Event(), threading.Event()
     spy.step_in(("put", "/classifier.npz"), lambda: given_up.wait(30))

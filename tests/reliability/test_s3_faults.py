@@ -103,7 +103,7 @@ class Case:
     def __init__(self, operation, bucket, files):
         self._bucket, self.operation = bucket, operation
         store = bucket.place.store
-        known = {"new": files.labelled(), "latest": files.labelled()}
+        known = {"new": files.labelled(10), "latest": files.labelled(10)}
         known |= {"unlabelled": files.unlabelled(), "evaluated": files.labelled(12)}
         if operation != "first training":
             learn(store, files.labelled())

@@ -38,7 +38,9 @@ def _measure(data: bytes) -> dict[str, float | None]:
 
     parse, dataset = process.timed(lambda: read_labelled(data))
     training, (classifier, _) = process.timed(lambda: train(dataset))
-    unlabelled = Unlabelled([str(i) for i in range(len(dataset.X))], dataset.X)
+    unlabelled = Unlabelled(
+        [str(i) for i in range(len(dataset.X))], dataset.X, dataset.feature_names
+    )
     prediction, _ = process.timed(lambda: predict(classifier, unlabelled))
     evaluation = score = auc = None
     with suppress(TooFewToEvaluate):

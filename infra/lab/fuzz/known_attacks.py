@@ -27,7 +27,7 @@ Members = dict[str, bytes]
 Attacks = dict[str, tuple[bytes, str]]
 
 # a genuine export: a model that refines another, with all kinds of parts
-GENUINE = (ROOT / "tests" / "data" / "formats" / "classifier-3.npz").read_bytes()
+GENUINE = (ROOT / "tests" / "data" / "formats" / "classifier-4.npz").read_bytes()
 
 
 def unpacked(data: bytes) -> Members:
@@ -463,7 +463,7 @@ def _part(**changes: Any) -> bytes:
 def _deep_prior() -> bytes:
     prior: dict[str, Any] | None = None
     for _ in range(200):
-        prior = {"classes": [0, 1], "learned": [0, 1], "prior": prior}
+        prior = {"feature_names": ["x"], "classes": [0, 1], "learned": [0, 1], "prior": prior}
     return _facts(prior=prior)
 
 
@@ -479,11 +479,11 @@ DESCRIPTIONS: Attacks = {
         damaged("its description is too long"),
     ),
     "a newer format": (
-        _facts(format=4),
-        "The model file has format 4, and this server knows formats up to 3:",
+        _facts(format=5),
+        "The model file has format 5, and this server knows formats up to 4:",
     ),
     "format 1e999": (
-        _text(MEMBERS["model.json"].replace(b'"format": 3', b'"format": 1e999')),
+        _text(MEMBERS["model.json"].replace(b'"format": 4', b'"format": 1e999')),
         damaged("no format"),
     ),
     "no classes": (_facts(classes=[]), damaged("no classes")),

@@ -102,13 +102,14 @@ def _measured(limit: int, repeat: int) -> dict[str, float]:
     def labelled(rows: NDArray[Any]) -> Labelled:
         return Labelled(X[rows], y[rows], (0, 1), course.feature_names)
 
-    at_once, _ = train(labelled(np.arange(ROWS)), max_examples=limit)
+    max_cells = limit * len(course.feature_names)
+    at_once, _ = train(labelled(np.arange(ROWS)), max_cells=max_cells)
     order = np.random.default_rng(repeat).permutation(ROWS)
     first, *middle, last = (labelled(rows) for rows in np.array_split(order, N_PIECES))
-    examples = Examples.of(first).limited(limit)
+    examples = Examples.of(first, max_cells)
     for piece in middle:  # as train does, but for fitting what the next piece replaces
-        examples = examples.learn(Examples.of(piece), limit)
-    in_pieces, _ = train(last, learned=examples, max_examples=limit)
+        examples = examples.learn(Examples.of(piece, max_cells), max_cells)
+    in_pieces, _ = train(last, learned=examples, max_cells=max_cells)
 
     p = bounded(at_once.predict_proba(test_X))
     return {

@@ -92,7 +92,7 @@ def sample_text(samplings: Sequence[Sampling]) -> str:
         for each in samplings
     ]
     head = [
-        "`max_examples`",
+        "rows kept",
         "log-loss",
         "worse than all rows by",
         "AUC",
