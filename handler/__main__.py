@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from handler.auth import users
+from handler.auth.users import Users
 from handler.errors import SettingsError
 from handler.settings import Settings
 
@@ -20,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "users":
             return _add_user(options.name)
-        return _serve(options.host, options.port)
+        return _serve(options.host, options.port, options.make_user)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -33,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
         "docs/settings.md.",
     )
     add_address(parser)
+    parser.add_argument(
+        "--make-user",
+        type=Path,
+        metavar="FILE",
+        help=f"where {users.VARIABLE} is not set: make a user, and keep name and password in FILE",
+    )
     commands = parser.add_subparsers(dest="command", title="other commands")
     add = (
         commands.add_parser("users", help="make users and their passwords")
@@ -62,16 +71,35 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _serve(host: str, port: int) -> int:
+def _serve(host: str, port: int, make_user: Path | None) -> int:
     settings = Settings.from_environ()
     if not settings.users and not settings.bucket:  # which may have some
+        settings = dataclasses.replace(settings, users=_made_user(make_user))
+    try:
+        from handler.server import serve_until_interrupted
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "The server is not installed: run pip install 'moodle-mlbackend-lambda[server]'."
+        ) from error
+
+    return serve_until_interrupted(settings, host, port)
+
+
+def _made_user(file: Path | None) -> Users:
+    if file is None:
         raise SettingsError(
             f"{users.VARIABLE} is not set, so nobody could sign in: make a user with "
             "'python -m handler users add NAME' and put the line it prints into that variable."
         )
-    from handler.server import serve_until_interrupted
-
-    return serve_until_interrupted(settings, host, port)
+    try:
+        name, password = users.kept_in(file)
+    except OSError as error:
+        raise SettingsError(
+            f"{users.VARIABLE} is not set, and {file}, where --make-user keeps a user, can be "
+            f"neither read nor made ({error.strerror})."
+        ) from error
+    print(f"The username and the password for Moodle are in {file}", flush=True)
+    return Users.parse(f"{name}:{password}")
 
 
 def _add_user(name: str) -> int:

@@ -7,6 +7,7 @@ happened and what to do. All of them are listed in ``docs/errors.md``.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import traceback
 from typing import ClassVar
@@ -244,6 +245,15 @@ class NewerModel(AdminError):
     )
 
 
+class LibraryMissing(AdminError):
+    status = 500
+    sentence = (
+        "LightGBM, which learns, needs the system library {library}: run "
+        "'apt-get install libgomp1' (Fedora and the like: 'dnf install libgomp', a Mac: "
+        "'brew install libomp') where this server runs, then try again."
+    )
+
+
 class Unexpected(AdminError):
     status = 500
     sentence = (
@@ -258,6 +268,9 @@ def explained(error: Exception) -> AdminError | StoreError | MlcoreError:
         _log.error("the store failed: %r", error.__cause__ or error)
     if isinstance(error, AdminError | StoreError | MlcoreError):
         return error
+    library = re.search(r"libg?omp[.\w]*", str(error)) if isinstance(error, OSError) else None
+    if library:  # as LightGBM fails to load
+        return LibraryMissing(library=library[0])
     reference = secrets.token_hex(4)
     note(reference=reference)
     _log.error("reference %s\n%s", reference, _trace(error))

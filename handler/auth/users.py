@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import threading
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
 
 from werkzeug.security import check_password_hash
@@ -170,6 +172,28 @@ def make_entry(name: str) -> tuple[str, str]:
     salt = secrets.token_hex(16)
     # Nobody can guess 24 random bytes, so a slow hash would only cost each cold process its time.
     return f"{name}:sha256:{salt}:{_sha256(salt, password)}", password
+
+
+def kept_in(file: Path) -> tuple[str, str]:
+    """Return the name and the password of a user that a file keeps for its owner's eyes only.
+
+    They are made the first time; the file's line has the form of an entry, ``name:password``.
+
+    Raises
+    ------
+    OSError
+        When the file can be neither read nor made.
+    """
+    try:
+        name, _, password = file.read_text().strip().partition(":")
+    except FileNotFoundError:
+        name = "moodle"
+        _, password = make_entry(name)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(f"{name}:{password}\n")
+    return name, password
 
 
 def _is_hash(stored: str) -> bool:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-from pathlib import Path
 
 from handler.auth import users
 from handler.auth.users import Users
@@ -13,8 +10,6 @@ from handler.moodle_settings import CHECK, Address
 from handler.server import serve_until_interrupted
 from handler.settings import Settings
 from infra import moodle_settings
-
-_USERNAME = "moodle"
 
 
 def run(host: str, port: int) -> int:
@@ -41,17 +36,4 @@ def local_user(settings: Settings) -> tuple[str, str]:
     if settings.users:
         print(f"Users are those of {users.VARIABLE}.")
         return "a user's name", "and the password"
-    return _USERNAME, _password(settings.directory / "make-serve-user.json")
-
-
-def _password(file: Path) -> str:
-    """Return the password of the local user; make it the first time."""
-    try:
-        password: str = json.loads(file.read_text())["password"]
-    except FileNotFoundError:
-        _, password = users.make_entry(_USERNAME)
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            json.dump({"username": _USERNAME, "password": password}, out)
-    return password
+    return users.kept_in(settings.directory / "make-serve-user")

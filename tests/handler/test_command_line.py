@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 
 import pytest
 from urllib3.exceptions import NewConnectionError
@@ -104,6 +105,38 @@ def test_without_users_it_does_not_start_and_says_how_to_make_one(run):
     assert (status, out) == (2, "")
     assert err.startswith(f"{VARIABLE} is not set, so nobody could sign in")
     assert "'python -m handler users add NAME'" in err
+
+
+def test_a_user_is_made_on_demand_and_only_the_file_tells_the_password(run, tmp_path):
+    file = tmp_path / "new" / "user"
+    asked = ("--port", "0", "--make-user", str(file))
+    status, out, _ = run(*asked, USERS="")
+    assert status == 0
+    name, _, password = file.read_text().strip().partition(":")
+    assert (name, len(password)) == ("moodle", 32)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert str(file) in out
+    assert password not in out
+    assert run(*asked, USERS="")[0] == 0
+    assert file.read_text() == f"{name}:{password}\n"
+
+
+def test_without_the_server_it_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "handler.server", None)
+    status, _, err = run()
+    assert status == 2
+    assert "pip install 'moodle-mlbackend-lambda[server]'" in err
+
+
+def test_no_user_is_made_where_there_is_one(run, tmp_path):
+    assert run("--port", "0", "--make-user", str(tmp_path / "user"))[0] == 0
+    assert not (tmp_path / "user").exists()
+
+
+def test_a_user_that_cannot_be_kept_stops_the_start(run):
+    status, _, err = run("--make-user", "/dev/null/user", USERS="")
+    assert status == 2
+    assert "/dev/null/user, where --make-user keeps a user, can be neither read nor made" in err
 
 
 @pytest.mark.parametrize(

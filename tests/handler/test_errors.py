@@ -262,6 +262,14 @@ def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
     assert f'"reference": "{reference}"' in of_request.getMessage()
 
 
+def test_a_system_without_lightgbms_library_is_told_what_to_install(moodle, course, monkeypatch):
+    def load(*_):
+        raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("handler.models.models.train", load)
+    assert "'apt-get install libgomp1'" in moodle.training(course.labelled(12)).text
+
+
 def test_the_trace_of_an_error_tells_what_led_to_it_and_quotes_nothing(make_moodle, caplog):
     """Messages of errors quote values: ``could not convert string to float: '0.771'``."""
     inner, outer = KeyError("170040-2"), ValueError("could not convert string to float: '0.771'")
