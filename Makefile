@@ -76,6 +76,7 @@ fuzz: setup ## Feed 120,000 hostile inputs to all that reads what comes in (ARGS
 
 lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the newest releases)
 	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)
+	$(lock) --output-file requirements-server.txt pyproject.toml --extra server --constraints requirements.txt $(ARGS)
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
 
 clean: ## Remove all that these commands made, .venv included
