@@ -39,10 +39,7 @@ def narrow(client: Any, function: str) -> bool:
 
 
 def _statements(client: Any, function: str) -> list[dict[str, Any]]:
-    try:
-        policy: dict[str, Any] = json.loads(client.get_policy(FunctionName=function)["Policy"])
-    except client.exceptions.ResourceNotFoundException:  # there is no function URL
-        return []
+    policy: dict[str, Any] = json.loads(client.get_policy(FunctionName=function)["Policy"])
     return list(policy["Statement"])
 
 

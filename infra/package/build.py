@@ -16,6 +16,7 @@ from pathlib import Path
 
 from infra import ROOT
 from infra.package import PackageError
+from infra.package.prune import prune
 
 # The dot keeps Zappa from searching it: it would take its own sources for a use of web sockets.
 FOLDER = ROOT / ".package"
@@ -28,32 +29,6 @@ OURS = ("handler", "mlcore")
 _REQUIREMENTS = ROOT / "requirements.txt"
 _DEV_REQUIREMENTS = ROOT / "requirements-dev.txt"
 _OF_ZAPPA = ("zappa", "durationpy")
-
-_UNUSED = (
-    *("**/tests/", "**/test/", "numpy/random/_examples/"),
-    # sources and headers of what is compiled
-    *("**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.pxi", "**/*.tp"),
-    *("**/*.h", "**/*.hpp", "**/*.c", "**/*.cpp", "**/*.cu", "**/*.a", "**/*.build"),
-    # what installing leaves: lists of files that no longer hold, commands, a lock
-    *("*.dist-info/RECORD", "bin/", "share/", ".lock"),
-    # documentation
-    *("**/*.md", "**/*.rst"),
-    # AWS's other 400 services
-    *("boto3/data/", "boto3/examples/"),
-    # the largest parts that nothing imports: example datasets, other formats, other sciences
-    *("sklearn/datasets/", "scipy/datasets/", "scipy/io/", "scipy/signal/", "scipy/odr/"),
-    # of fonts and pictures all that drawing a PNG with DejaVu Sans does without
-    *("fontTools/[!m]*/", "fontTools/**/*.so", "mpl_toolkits/axes*/"),
-    *("matplotlib/mpl-data/sample_data/", "matplotlib/mpl-data/images/"),
-    *("matplotlib/mpl-data/fonts/[!t]*/", "matplotlib/backends/web_backend/"),
-    *(f"matplotlib/mpl-data/fonts/ttf/{name}*" for name in ("STIX", "cm", "*Serif", "*Mono")),
-    *("PIL/_avif.*", "PIL/_webp.*", "PIL/_imagingft.*", "PIL/_imagingcms.*", "PIL/_imagingmath.*"),
-    *("pillow.libs/libavif-*", "pillow.libs/libharfbuzz-*", "pillow.libs/libfreetype-*"),
-    *("pillow.libs/libpng16-*", "pillow.libs/liblcms2-*", "pillow.libs/libwebp*"),
-    *("pillow.libs/libbrotli*", "pillow.libs/libsharpyuv-*"),
-    # what Zappa needs on the developer's machine only
-    *("zappa/cli.py", "zappa/core.py", "zappa/letsencrypt.py"),
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +114,7 @@ def _fill_packages(folders: Folders, python: str) -> None:
     folders.packages.mkdir(parents=True)
     _say(f"fetching the packages for {folders.architecture}, which takes a minute the first time")
     install(_REQUIREMENTS.read_text() + locked(*_OF_ZAPPA), folders)
-    _prune(folders.packages)
+    prune(folders.packages)
     _add_libgomp(folders.packages)
     _say("compiling them")
     _compile_without_sources(folders.packages, python)
@@ -150,7 +125,7 @@ def _fill_packages(folders: Folders, python: str) -> None:
 
 
 def _fingerprint(folders: Folders) -> str:
-    files = (_REQUIREMENTS, _DEV_REQUIREMENTS, Path(__file__))
+    files = (_REQUIREMENTS, _DEV_REQUIREMENTS, *Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{digest} {sys.version_info[:2]} {folders.root}"
 
@@ -187,17 +162,6 @@ def install(requirements: str, folders: Folders, into: Path | None = None) -> No
         *("--target", str(into or folders.packages)),
         *("--requirements", str(file)),
     )
-
-
-def _prune(packages: Path) -> None:
-    """Remove what no running function reads."""
-    unused = [path for pattern in _UNUSED for path in packages.glob(pattern)]
-    unused += [path for path in (packages / "botocore/data").glob("*/") if path.name != "s3"]
-    for path in unused:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)  # it may have lain in a folder that is gone
 
 
 def _add_libgomp(packages: Path) -> None:

@@ -1,6 +1,7 @@
 """AWS to test with: moto's account, what Zappa would make in it, and a record of what was asked."""
 
 import json
+import shutil
 import threading
 import zipfile
 from contextlib import suppress
@@ -49,10 +50,12 @@ def calls(monkeypatch):
 
 @pytest.fixture
 def settings_file(tmp_path, monkeypatch):
-    """A file for the account's names, which is not there yet."""
-    file = tmp_path / "zappa_account.json"
-    monkeypatch.setattr(zappa_settings, "ACCOUNT_FILE", file)
-    return file
+    """A copy of zappa_settings.json that tests may change, without an account's names."""
+    copy = tmp_path / "zappa_settings.json"
+    shutil.copy(zappa_settings.FILE, copy)
+    monkeypatch.setattr(zappa_settings, "FILE", copy)
+    zappa_settings.clear()
+    return copy
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ class FakeTools:
 
     @property
     def settings(self):
-        return zappa_settings.stage()
+        return json.loads(zappa_settings.FILE.read_text())["production"]
 
     def client(self, service):
         return boto3.client(service, self.settings["aws_region"])
@@ -142,10 +145,9 @@ class FakeTools:
             Code={"S3Bucket": settings["s3_bucket"], "S3Key": "code.zip"},
             Environment={"Variables": settings["aws_environment_variables"]},
         )
-        if settings["function_url_enabled"]:
-            self.client("lambda").create_function_url_config(
-                FunctionName=self.names.function, AuthType="NONE"
-            )
+        self.client("lambda").create_function_url_config(
+            FunctionName=self.names.function, AuthType="NONE"
+        )
         before("api")
         self.make_api()
 

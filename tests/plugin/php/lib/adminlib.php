@@ -1,2 +1,0 @@
-<?php
-// Stands for a file of Moodle whose classes moodle.php has.
