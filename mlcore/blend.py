@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from mlcore.classifier import Classifier
 from mlcore.families import FAMILIES
+from mlcore.families.net import decay_untried
 from mlcore.task import TINY_SAMPLES, Fold, Task
 from mlcore.trials import IMPORTED, Candidate, Recipe, Trials
 
-_RARE_CLASS_PENALTY = 0.06  # C of the linear model that then stands alone
+# C of the linear model where nothing can be held out
+_TINY_PENALTY = 1.0
+_RARE_CLASS_PENALTY = 0.06
+_NET_SAMPLES = 8  # from so many on a net with it is better, though nothing can be held out
 
 
 def choose(task: Task) -> Recipe:
@@ -38,8 +42,13 @@ def fallback(task: Task) -> Recipe:
     """Return the recipe for samples too few to hold any out."""
     if task.samples.prior is not None:
         return Recipe(((IMPORTED, 1.0),))
-    penalty = 1.0 if task.sizes.sum() < TINY_SAMPLES else _RARE_CLASS_PENALTY
-    return Recipe(((Candidate("linear", penalty), 1.0),))
+    n_samples = task.sizes.sum()
+    if n_samples >= TINY_SAMPLES:
+        return Recipe(((Candidate("linear", _RARE_CLASS_PENALTY), 1.0),))
+    linear = Candidate("linear", _TINY_PENALTY)
+    if n_samples < _NET_SAMPLES:
+        return Recipe(((linear, 1.0),))
+    return Recipe(((linear, 0.5), (Candidate("net", decay_untried(task)), 0.5)))
 
 
 def fit(task: Task, recipe: Recipe) -> Classifier:

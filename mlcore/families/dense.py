@@ -202,6 +202,16 @@ class Dense(Part):
         return cls(preparation, tuple(weights), tuple(biases), from_prior)
 
 
+def prepared(task: Task) -> tuple[Preparation, NDArray[np.float32]]:
+    """Return a task's preparation, and what it makes of the samples."""
+
+    def prepare() -> tuple[Preparation, NDArray[np.float32]]:
+        preparation = Preparation.of(task.X, task.weights)
+        return preparation, preparation.apply(task.X)
+
+    return task.once("prepared", prepare)
+
+
 def fitted(
     task: Task,
     from_prior: bool,
@@ -217,10 +227,9 @@ def fitted(
     fit : callable
         From inputs, an array of shape (n_samples, n_inputs), float32, to weights and biases.
     """
-    preparation = task.once("preparation", lambda: Preparation.of(task.X, task.weights))
-    prepared = task.once("prepared", lambda: preparation.apply(task.X))
-    width = prepared.shape[1]
-    values = inputs(prepared, task.log_prior if from_prior else None)
+    preparation, values = prepared(task)
+    width = values.shape[1]
+    values = inputs(values, task.log_prior if from_prior else None)
     values[:, width:] *= PRIOR_SCALE
     weights, biases = fit(values)
     weights[0][width:] *= PRIOR_SCALE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.families.dense import Dense, Layers, fitted
+from mlcore.families.dense import Dense, Layers, fitted, prepared
 from mlcore.families.family import Family, Setting
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ class Net(Family):
             from_prior,
             lambda values: fit_net(values, task.y, task.weights, task.n_classes, decay, _SEED),
         )
+
+
+def decay_untried(task: Task) -> float:
+    """Return a decay for samples too few to try any: the more inputs, the stronger."""
+    width = len(prepared(task)[0].mean)
+    return min(3.0, width**3 / 400)
 
 
 def fit_net(
