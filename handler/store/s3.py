@@ -430,8 +430,9 @@ def _repeated(work: Callable[[], T]) -> T:
     """Work, and again after passing faults while a further attempt would end in time."""
     from handler.store.s3_connection import call_end
 
-    end = min(time.monotonic() + _PATIENCE, deadline() or float("inf"))
-    call_end.set(end)
+    now = time.monotonic()
+    end = min(now + _PATIENCE, deadline() or float("inf"))
+    call_end.set(max(end, now + ATTEMPT_SECONDS))  # one attempt is made even where time is over
     for pause in _PAUSES:
         try:
             return work()

@@ -20,8 +20,8 @@ from handler import settings
 from infra import ROOT
 from infra.local.client import Exchange, over_http
 
-_START_SECONDS = 120
-_STOP_SECONDS = 120
+_START_SECONDS = 300
+_STOP_SECONDS = 300
 
 
 class NotStarted(Exception):

@@ -22,7 +22,7 @@ def replay(door):
         request = change((CAPTURES / f"{name}.req").read_bytes())
         if not re.match(rb"\w+ /production/", request):
             request = request.replace(b" /", f" {door.gateway.prefix}/".encode(), 1)
-        with socket.create_connection(("127.0.0.1", door.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", door.port), timeout=300) as connection:
             connection.sendall(request)
             answer = HTTPResponse(connection)
             answer.begin()

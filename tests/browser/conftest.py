@@ -46,6 +46,7 @@ def open_page(browser):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, **options
         )
+        context.set_default_timeout(300_000)
         contexts.append(context)
         page = context.new_page()
         page.emulate_media(media=media)

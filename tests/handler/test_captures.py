@@ -19,7 +19,7 @@ def replay(server):
 
     def replay(name, change=lambda request: request):
         request = change((CAPTURES / f"{name}.req").read_bytes())
-        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=300) as connection:
             connection.sendall(request)
             answer = HTTPResponse(connection)
             answer.begin()

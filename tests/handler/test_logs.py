@@ -244,7 +244,7 @@ def test_a_server_never_writes_what_it_was_sent(running):
         ]
         for raw in raw_requests():
             with (
-                socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
+                socket.create_connection(("127.0.0.1", server.port), timeout=300) as connection,
                 suppress(ConnectionError),  # where it is refused before all was sent
             ):
                 connection.sendall(raw)

@@ -19,7 +19,7 @@ def bench(*arguments):
         env=os.environ,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
     )
 
 

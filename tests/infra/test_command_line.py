@@ -25,7 +25,7 @@ def run(*arguments, **environ):
         env=os.environ | environ,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
     )
 
 

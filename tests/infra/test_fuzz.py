@@ -29,7 +29,7 @@ def fuzz(*arguments):
         env=os.environ,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
 

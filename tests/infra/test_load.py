@@ -19,7 +19,7 @@ def test_clients_that_share_a_server_get_their_own_answers_and_lose_nothing():
         [sys.executable, "-m", "infra.lab.load", "--seconds", "2", "--clients", "5"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.match(r"Warm after \d+ requests, 0 errors\.", done.stdout)

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import time
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -417,12 +418,12 @@ def make_chain(depth):
 def test_a_tree_may_be_deep_but_not_without_end(data):
     for depth, fits in [(99, True), (100, False), (50_000, False)]:
         arrays = {f"part2.{name}.npy": npy(array) for name, array in make_chain(depth).items()}
-        began = time.monotonic()
+        began = time.process_time()
         if fits:
             Classifier.from_bytes(packed(unpacked(data) | arrays)).predict_proba(samples())
         else:
             assert "(a tree too deep)" in refusal(packed(unpacked(data) | arrays))
-        assert time.monotonic() - began < 5
+        assert time.process_time() - began < 30  # of work, however busy the machine is
 
 
 def test_too_many_nodes_are_refused(data, monkeypatch):
@@ -508,10 +509,13 @@ def test_a_bomb_of_zeros_is_refused():
     zeros = npy(np.zeros(70_000_000, dtype=np.int8))
     data = packed({"model.json": b"{}", "a.npy": zeros, "b.npy": zeros})
     assert len(data) < 200_000
-    began = time.monotonic()
-    with pytest.raises(errors.ModelFileTooLarge, match="may hold 4 MB"):
-        Classifier.from_bytes(data)
-    assert time.monotonic() - began < 0.5
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.ModelFileTooLarge, match="may hold 4 MB"):
+            Classifier.from_bytes(data)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -545,7 +549,7 @@ def test_a_newer_format_is_refused(data):
 changes = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.integers(0, 10**6), changes=changes)
 def test_a_damaged_member_is_refused_or_predicts(refined_data, name, changes):
     members = unpacked(refined_data)
@@ -570,7 +574,7 @@ anything = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10**6), value=anything)
 def test_any_facts_are_refused_or_predict(refined_data, place, value):
     facts = json.loads(unpacked(refined_data)["model.json"])

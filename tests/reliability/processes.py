@@ -154,10 +154,10 @@ def _started(work, arguments):
             processes.append(process)
             connections.append(ours)
         yield connections
-        wait([process.sentinel for process in processes], timeout=60)
+        wait([process.sentinel for process in processes], timeout=600)
     finally:
         for process in processes:
-            process.join(timeout=60)
+            process.join(timeout=600)
             process.kill()
             process.join()
             process.close()

@@ -92,7 +92,7 @@ def test_the_same_evaluation_within_a_day_is_answered_from_what_is_stored(
     data = files.labelled(12)
     first = moodle.evaluation(data).json
     no_work()
-    for seconds in (1, 12 * 3600, 24 * 3600 - 60):
+    for seconds in (0, 12 * 3600, 23 * 3600):
         at(began + seconds, monkeypatch)
         again = moodle.evaluation(data).json
         assert _essence(again) == _essence(first)
@@ -185,7 +185,7 @@ def test_a_training_that_is_too_slow_for_the_gateway_is_there_when_asked_again(
     data = files.labelled(RARE)
     spy = Spy(place.store)
     given_up, stored = threading.Event(), threading.Event()
-    spy.step_in(("put", "/classifier.npz"), lambda: given_up.wait(30))
+    spy.step_in(("put", "/classifier.npz"), lambda: given_up.wait(300))
     app = place.app(spy)
     app.teardown_request(lambda _: stored.set())
     with behind(replace(REST_API, seconds=0.1), Instance(app)) as hasty:
@@ -194,7 +194,7 @@ def test_a_training_that_is_too_slow_for_the_gateway_is_there_when_asked_again(
         assert json.loads(late.body) == {"message": "Endpoint request timed out"}
         assert exported(place.store) == before
         given_up.set()
-        assert stored.wait(30)
+        assert stored.wait(300)
     no_work()
     with behind(REST_API, Instance(place.app())) as patient:
         patient.train(data)

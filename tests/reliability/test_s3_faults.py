@@ -180,7 +180,7 @@ def passing(case, moment, long):
 @pytest.fixture
 def _impatient(monkeypatch):
     """Let boto3 wait a moment only for an answer that does not come."""
-    monkeypatch.setitem(s3._CONFIG, "read_timeout", 0.3)
+    monkeypatch.setitem(s3._CONFIG, "read_timeout", 1)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -526,6 +526,7 @@ def slow_peer(monkeypatch):
 @pytest.mark.parametrize("beginning", SLOW.values(), ids=SLOW)
 def test_a_peer_that_sends_byte_by_byte_is_left(slow_peer, monkeypatch, beginning):
     monkeypatch.setattr("handler.store.s3._PATIENCE", 0.5)
+    monkeypatch.setattr("handler.store.s3.ATTEMPT_SECONDS", 0.5)
     store = slow_peer(beginning)
     for operation in ("get", "put", "delete", "keys"):
         with pytest.raises(Unreachable):
@@ -535,6 +536,7 @@ def test_a_peer_that_sends_byte_by_byte_is_left(slow_peer, monkeypatch, beginnin
 def test_a_peer_that_takes_byte_by_byte_is_left(slow_peer, monkeypatch):
     """It reads nothing at all of what is more than buffers hold."""
     monkeypatch.setattr("handler.store.s3._PATIENCE", 0.5)
+    monkeypatch.setattr("handler.store.s3.ATTEMPT_SECONDS", 0.5)
     with pytest.raises(Unreachable):
         slow_peer(b"").put("a", bytes(30_000_000))
 
