@@ -52,12 +52,14 @@ def index() -> str:
     kept = current.overviews().of(g.user)
     models = [one for one in kept if one.exists]
     models.sort(key=lambda model: (model.changed, model.uniqueid), reverse=True)
+    reports = current.reports().of(g.user)
     return _page(
         "index.html",
         models=models,
         titles=Counter(filters.title_of(model) for model in models),
         activity=together(kept),
-        reports=current.reports().of(g.user),
+        reports=reports,
+        steps=_steps(kept, bool(reports)),
         bucket=current.settings().bucket,
         setup=_setup(),
         limits=_limits(),
@@ -262,6 +264,20 @@ def _last_change(found: Overview, dirhash: str) -> tuple[ModelId, Run, Run]:
         if part.model.dirhash == dirhash and now and before:
             return part.model, now, before
     raise errors.ModelChanged
+
+
+def _steps(kept: list[Overview], was_evaluated: bool) -> dict[str, bool]:
+    """Return which steps to the first predictions are done, as requests prove."""
+    activity = together(kept)
+    trained = any(one.trained for one in kept)
+    predicted = bool(activity.predictions)
+    evaluated = was_evaluated or any(one.evaluations for one in kept)
+    return {
+        "asked": bool(activity.requests) or trained or evaluated,
+        "evaluated": evaluated,
+        "trained": trained,
+        "predicted": predicted,
+    }
 
 
 def _setup() -> dict[str, Any]:

@@ -125,8 +125,52 @@ def test_without_a_model_the_next_steps_are_shown(browser):
     assert "Everything works" in text(page)
     assert "What to do next" in text(page)
     assert "1 model" not in text(page)
-    for step in ("Tell Moodle about this server", "Evaluate a model", "Enable it"):
+    assert done_steps(page) == []
+    for step in STEPS:
         assert step in text(page)
+
+
+STEPS = [
+    *("Switch analytics on", "Tell Moodle about this server", "Evaluate a model"),
+    *("Enable it", "Let Moodle train it", "Let Moodle predict"),
+]
+
+
+def done_steps(page):
+    """The steps that have a tick."""
+    steps = re.findall(r"<h3>([^<]+) <span class=\"badge good\">Done", page)
+    assert set(steps) <= set(STEPS)
+    return steps
+
+
+def test_a_step_is_done_once_a_request_proves_it(browser, moodle, course):
+    moodle.training(b"refused, but Moodle has signed in")
+    assert done_steps(browser.open("/")) == STEPS[:2]
+    moodle.evaluation(course.labelled(60))
+    assert done_steps(browser.open("/")) == STEPS[:3]
+    moodle.train(course.labelled(12))
+    assert done_steps(browser.open("/")) == STEPS[:5]
+    assert "Connecting Moodle" not in text(browser.open("/"))
+    moodle.prediction(course.unlabelled(2))
+    shown = text(browser.open("/"))
+    assert "What to do next" not in shown
+    assert "Connecting Moodle" in shown
+
+
+def test_the_steps_name_what_moodle_shows(browser):
+    """Seen in Moodle 4.5.6 and 5.1.3."""
+    shown = text(browser.open("/"))
+    for words in (
+        "Site administration › Advanced features , tick Analytics",
+        "Analytics processes execution via command line only",
+        "Site administration › Analytics › Analytics settings",
+        "Site administration › Analytics › Analytics models and choose Actions › Evaluate",
+        "Actions › Edit beside the model, choose the Analysis interval",
+        "Actions › Execute scheduled analysis",
+        "Site administration › Plugins › Machine learning backend settings › Python machine",
+        'php -r \'define("CLI_SCRIPT", 1); require "config.php";',
+    ):
+        assert words in shown
 
 
 def test_a_model_is_told_in_words(browser, models):
@@ -777,7 +821,7 @@ def test_the_limits_are_those_of_this_server(make_moodle):
     shown = text(Browser(make_moodle(MAX_BODY_MB="5")).open("/"))
     assert "5 MB. That is about 29,000 rows" in shown
     assert "Time for a request No limit." in shown
-    assert "500,000" in shown
+    assert "200,000" in shown
 
 
 @pytest.mark.parametrize(
