@@ -119,6 +119,14 @@ class StackStuck(CommandFailed):
     )
 
 
+class BoundaryDiffers(CommandFailed):
+    sentence = (
+        'There is an IAM policy "{policy}" in this account that is not what this version makes. An '
+        "administrator deletes it in the AWS console under IAM, Policies (after 'python -m infra "
+        "down' where roles use it); then run the same command again, which makes it anew."
+    )
+
+
 # the function and its users -----------------------------------------------------------------------
 
 

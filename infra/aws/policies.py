@@ -6,7 +6,7 @@ from typing import Any
 
 from handler.auth.known_users import KEY as USERS
 from handler.models.reports import FOLDER
-from infra.aws.resources import PROJECT, Names, bucket_arn
+from infra.aws.resources import PROJECT, TAGS, Names, bucket_arn
 
 Policy = dict[str, Any]
 
@@ -165,19 +165,48 @@ def tls_only(bucket: str) -> Policy:
     )
 
 
+def boundary(account: str) -> Policy:
+    """The most that any function's role may ever be allowed, in any region of an account.
+
+    It is the roles' permissions boundary. Whoever deploys can make it, and can neither change it
+    nor make a role without it: so that key cannot be used to get more rights than it has.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    """
+    names = Names(account, "*")
+    return _policy(
+        _allow(
+            "Models",
+            ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+            bucket_arn(names.models),
+            bucket_arn(names.models, "*"),
+        ),
+        _allow(
+            "Log",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            names.arn("logs", f"log-group:{names.log_group}:*"),
+        ),
+        _allow(
+            "Function",
+            ["lambda:InvokeFunction"],
+            names.arn("lambda", f"function:{names.function}"),
+        ),
+    )
+
+
 def deployer() -> Policy:
     """What the person needs who sets up, updates and removes the backend, in any region.
 
-    Nobody should be given this lightly: who may write a role and run code under it can do anything
-    in the account.
+    The tests compare this with what the commands and Zappa ask of AWS, and with what CloudFormation
+    does for each resource of the templates.
     """
     names = Names("*", "*")
+    role = names.global_arn("iam", f"role/{names.role}")
+    bounds = names.global_arn("iam", f"policy/{names.boundary}")
     return _policy(
-        # Our stack, and the one that Zappa makes for the API Gateway.
-        {
-            "Sid": "Stacks",
-            "Effect": "Allow",
-            "Action": [
+        # Our two stacks, and the one that Zappa makes for its API Gateway.
+        _allow(
+            "Stacks",
+            [
                 "cloudformation:CreateChangeSet",
                 "cloudformation:CreateStack",
                 "cloudformation:DeleteChangeSet",
@@ -188,124 +217,162 @@ def deployer() -> Policy:
                 "cloudformation:DescribeStacks",
                 "cloudformation:ExecuteChangeSet",
                 "cloudformation:ListStackResources",
+                "cloudformation:TagResource",
                 "cloudformation:UpdateStack",
             ],
-            "Resource": [
-                names.arn("cloudformation", f"stack/{names.stack}/*"),
-                names.arn("cloudformation", f"stack/{names.api_stack}/*"),
-                names.arn("cloudformation", f"stack/{names.alarm_stack}/*"),
-            ],
-        },
+            names.arn("cloudformation", f"stack/{PROJECT}*/*"),
+            names.arn("cloudformation", "changeSet/up-*"),
+        ),
         # CloudFormation acts with the caller's rights and reads and sets every property of a
         # bucket, Zappa uploads, `status` counts models and `down` removes everything.
-        {
-            "Sid": "Buckets",
-            "Effect": "Allow",
-            "Action": "s3:*",
-            "Resource": [bucket_arn(names.models), bucket_arn(names.models, "*")],
-        },
-        # The function's role. It can be handed to the two services that need it, only.
-        {
-            "Sid": "Role",
-            "Effect": "Allow",
-            "Action": [
+        _allow("Buckets", ["s3:*"], bucket_arn(names.models), bucket_arn(names.models, "*")),
+        # The function's role, which never gets more than the boundary allows ...
+        _allow("Boundary", ["iam:CreatePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"], bounds),
+        _allow(
+            "BoundedRole",
+            [
                 "iam:CreateRole",
-                "iam:DeleteRole",
                 "iam:DeleteRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            role,
+        )
+        | {"Condition": {"ArnLike": {"iam:PermissionsBoundary": bounds}}},
+        _allow(
+            "Role",
+            [
+                "iam:DeleteRole",
                 "iam:GetRole",
                 "iam:GetRolePolicy",
                 "iam:ListAttachedRolePolicies",
                 "iam:ListRolePolicies",
-                "iam:PutRolePolicy",
                 "iam:TagRole",
                 "iam:UntagRole",
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
             ],
-            "Resource": names.global_arn("iam", f"role/{names.role}"),
-        },
-        {
-            "Sid": "HandRoleOver",
-            "Effect": "Allow",
-            "Action": "iam:PassRole",
-            "Resource": names.global_arn("iam", f"role/{names.role}"),
+            role,
+        ),
+        # ... and can be handed to the two services that need it, only.
+        _allow("HandRoleOver", ["iam:PassRole"], role)
+        | {
             "Condition": {
                 "StringEquals": {
                     "iam:PassedToService": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]
                 }
-            },
+            }
         },
         # Zappa uses some twenty actions on the function, its versions, address and policy.
-        {
-            "Sid": "Function",
-            "Effect": "Allow",
-            "Action": "lambda:*",
-            "Resource": [
-                names.arn("lambda", f"function:{names.function}"),
-                names.arn("lambda", f"function:{names.function}:*"),
-            ],
-        },
+        _allow(
+            "Function",
+            ["lambda:*"],
+            names.arn("lambda", f"function:{names.function}"),
+            names.arn("lambda", f"function:{names.function}:*"),
+        ),
         # API Gateway has random identifiers, which cannot be told in advance; its actions are HTTP
-        # methods. The tags are those that CloudFormation gives to what it makes.
-        {
-            "Sid": "ApiGateway",
-            "Effect": "Allow",
-            "Action": "apigateway:*",
-            "Resource": [
-                "arn:aws:apigateway:*::/restapis",
-                "arn:aws:apigateway:*::/restapis/*",
-                "arn:aws:apigateway:*::/apis",
-                "arn:aws:apigateway:*::/apis/*",
-                "arn:aws:apigateway:*::/tags/*",
+        # methods. Zappa looks for keys of the API (there are none).
+        _allow("MakeApis", ["apigateway:POST"], *_apis("restapis", "apis")),
+        _allow(
+            "ReadApis",
+            ["apigateway:GET"],
+            *_apis("restapis", "restapis/*", "apis", "apis/*", "apikeys", "tags/*"),
+        ),
+        # Parts of a REST API inherit its tag, so that others are out of reach; those of an HTTP API
+        # inherit none.
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+        _allow(
+            "ChangeRestApi",
+            ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"],
+            *_apis("restapis/*"),
+        )
+        | {"Condition": {"StringEquals": {f"aws:ResourceTag/{key}": TAGS[key] for key in TAGS}}},
+        _allow(
+            "ChangeHttpApi",
+            [
+                "apigateway:DELETE",
+                "apigateway:PATCH",
+                "apigateway:POST",
+                "apigateway:PUT",
+                "apigateway:TagResource",
+                "apigateway:UntagResource",
             ],
-        },
-        # Before it deletes the function, Zappa looks for schedules of it (there are none). This
-        # action knows no resources.
-        {
-            "Sid": "Schedules",
-            "Effect": "Allow",
-            "Action": "events:ListRuleNamesByTarget",
-            "Resource": "*",
-        },
-        # The function's log: made with its retention, read by `status`, deleted by `down`.
-        {
-            "Sid": "Log",
-            "Effect": "Allow",
-            "Action": [
+            *_apis("apis/*", "tags/*"),
+        ),
+        # The function's log: made with its retention, read by `status` and `zappa tail`, deleted
+        # by `down`; failures in it are counted for the alarms.
+        _allow(
+            "Log",
+            [
                 "logs:CreateLogGroup",
                 "logs:DeleteLogGroup",
+                "logs:DeleteMetricFilter",
                 "logs:DeleteRetentionPolicy",
+                "logs:DescribeIndexPolicies",
+                "logs:DescribeLogStreams",
+                "logs:DescribeMetricFilters",
                 "logs:FilterLogEvents",
+                "logs:GetDataProtectionPolicy",
                 "logs:ListTagsForResource",
+                "logs:PutMetricFilter",
                 "logs:PutRetentionPolicy",
                 "logs:TagResource",
                 "logs:UntagResource",
             ],
-            "Resource": [
-                names.arn("logs", f"log-group:{names.log_group}"),
-                names.arn("logs", f"log-group:{names.log_group}:*"),
+            names.arn("logs", f"log-group:{names.log_group}"),
+            names.arn("logs", f"log-group:{names.log_group}:*"),
+        ),
+        # What `up --email` adds: alarms, the topic that mails them, and a budget.
+        _allow(
+            "Alarms",
+            [
+                "budgets:ModifyBudget",
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:ListTagsForResource",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:GetDataProtectionPolicy",
+                "sns:GetTopicAttributes",
+                "sns:ListSubscriptionsByTopic",
+                "sns:ListTagsForResource",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+                "sns:TagResource",
+                "sns:Unsubscribe",
+                "sns:UntagResource",
             ],
-        },
-        # CloudFormation looks for the group among all of them.
-        {
-            "Sid": "FindLog",
-            "Effect": "Allow",
-            "Action": "logs:DescribeLogGroups",
-            "Resource": "*",
-        },
-        # What `up --email` adds: an alarm, the topic that mails it, and a budget.
-        {
-            "Sid": "Alarms",
-            "Effect": "Allow",
-            "Action": ["cloudwatch:*", "sns:*", "budgets:*"],
-            "Resource": [
-                names.arn("cloudwatch", f"alarm:{names.alarms}-*"),
-                names.arn("sns", names.topic),
-                names.arn("sns", f"{names.topic}:*"),
-                names.global_arn("budgets", f"budget/{PROJECT}-*"),
+            names.arn("cloudwatch", f"alarm:{names.alarms}-*"),
+            names.arn("sns", names.topic),
+            names.arn("sns", f"{names.topic}:*"),
+            names.global_arn("budgets", f"budget/{PROJECT}-*"),
+        ),
+        # These know no resources, or are asked about all: CloudFormation looks for the log and the
+        # alarms among all of them, Zappa for schedules of the function (there are none), and
+        # `zappa status` counts calls.
+        _allow(
+            "Look",
+            [
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricStatistics",
+                "events:ListRuleNamesByTarget",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
             ],
-        },
+            "*",
+        ),
     )
+
+
+def _apis(*paths: str) -> list[str]:
+    return [f"arn:aws:apigateway:*::/{path}" for path in paths]
+
+
+def _allow(sid: str, actions: list[str], *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
 def _policy(*statements: dict[str, Any]) -> Policy:

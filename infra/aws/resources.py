@@ -44,6 +44,7 @@ class Names:
     topic = f"{PROJECT}-alarms"
     alarms = PROJECT  # how the alarms' names begin
     alarm_stack = f"{PROJECT}-alarms"
+    boundary = f"{PROJECT}-boundary"
 
     @property
     def models(self) -> str:

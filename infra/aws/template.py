@@ -34,7 +34,7 @@ def template(names: Names) -> dict[str, Any]:
             "ModelsPolicy": _models_policy(names),
             "Uploads": _uploads_bucket(names),
             "UploadsPolicy": _tls_only(names.uploads, "Uploads"),
-            "Role": role(names),
+            "Role": _bounded(role(names), names),
             "Log": log(names),
             **http_api(names),
         },
@@ -159,6 +159,11 @@ def log(names: Names) -> Resource:
         "UpdateReplacePolicy": "Delete",
         "Properties": {"LogGroupName": names.log_group, "RetentionInDays": LOG_DAYS},
     }
+
+
+def _bounded(role: Resource, names: Names) -> Resource:
+    arn = names.global_arn("iam", f"policy/{names.boundary}")
+    return role | {"Properties": role["Properties"] | {"PermissionsBoundary": arn}}
 
 
 def http_api(names: Names) -> dict[str, Resource]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import moodle_settings
-from infra.aws import alarms, errors, function, smoke, stack, users, zappa_settings
+from infra.aws import alarms, errors, function, role_boundary, smoke, stack, users, zappa_settings
 from infra.aws.account import Account, explained
 from infra.aws.errors import CommandFailed
 from infra.aws.steps import Step, announce, do
@@ -49,7 +49,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             f'{"Make" if new else "Bring up to date"} the stack "{names.stack}": the buckets '
             f"{names.models} and {names.uploads}, the role {names.role}, a log that is kept for "
             f"{LOG_DAYS} days, and an HTTP API whose address fits Moodle's form",
-            lambda: stack.apply(account, names.stack, template(names), {}),
+            lambda: _make_stack(account),
         ),
         Step(
             f"Write these names into {zappa_settings.FILE.name}",
@@ -72,6 +72,11 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
         *_alarm_steps(account, email),
         Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
     ]
+
+
+def _make_stack(account: Account) -> None:
+    role_boundary.ensure(account)
+    stack.apply(account, account.names.stack, template(account.names), {})
 
 
 def _alarm_steps(account: Account, email: str | None) -> list[Step]:

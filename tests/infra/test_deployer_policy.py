@@ -1,118 +1,164 @@
-"""Whoever deploys needs the rights that `python -m infra policy` prints, and these suffice.
+"""Whoever deploys needs the rights that `python -m infra policy` prints; these suffice.
 
-What CloudFormation does on behalf of the deployer is not seen here; tests/aws shows it.
+What Zappa asks is recorded in tests/aws, where it runs.
 """
 
 import pytest
 
-from infra.aws import down, policies, smoke, status, up, users
+from infra.aws import alarms, down, policies, smoke, status, template, up, users
 from infra.aws.resources import Names, bucket_arn
-from tests.infra.iam import allows
+from tests.infra.iam import actions, allows, as_list
+from tests.infra.rights import handlers, needed
 
 NAMES = Names("123456789012", "eu-central-1")
-S3_ACTIONS = {
-    "DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
-    "HeadBucket": ["s3:ListBucket"],
-    "ListObjectsV2": ["s3:ListBucket"],
-    "ListObjectVersions": ["s3:ListBucketVersions"],
-}
-FUNCTION = NAMES.arn("lambda", f"function:{NAMES.function}")
-API_STACK = NAMES.arn("cloudformation", f"stack/{NAMES.api_stack}/1")
-# Read in Zappa 0.63's source: what it does with our settings, beyond what FakeTools does.
-ZAPPA = [
-    *(
-        (f"lambda:{action}", FUNCTION)
-        for action in (
-            "AddPermission",
-            "DeleteFunctionConcurrency",
-            "GetAlias",
-            "GetFunction",
-            "GetPolicy",
-            "ListFunctionUrlConfigs",
-            "ListVersionsByFunction",
-            "RemovePermission",
-            "UpdateFunctionCode",
-            "UpdateFunctionUrlConfig",
-        )
-    ),
-    ("lambda:DeleteFunction", f"{FUNCTION}:3"),
-    *(
-        (f"cloudformation:{action}", API_STACK)
-        for action in (
-            "CreateStack",
-            "DescribeStackResource",
-            "ListStackResources",
-            "UpdateStack",
-        )
-    ),
-    *((f"apigateway:{method}", "arn:aws:apigateway:eu-central-1::/restapis/x") for method in
-      ("GET", "PATCH", "PUT", "DELETE")),
-    ("apigateway:POST", "arn:aws:apigateway:eu-central-1::/restapis"),
-    ("apigateway:POST", "arn:aws:apigateway:eu-central-1::/restapis/x/deployments"),
-    ("s3:PutObject", bucket_arn(NAMES.uploads, "moodle-mlbackend-production-1.zip")),
-    ("s3:GetObject", bucket_arn(NAMES.uploads, "moodle-mlbackend-production-template-1.json")),
-    ("s3:DeleteObject", bucket_arn(NAMES.uploads, "moodle-mlbackend-production-1.zip")),
-    ("events:ListRuleNamesByTarget", "*"),
-    ("iam:PassRole", NAMES.global_arn("iam", f"role/{NAMES.role}")),
-]  # fmt: skip
+POLICY = policies.deployer()
 
 
-def needed(service, operation, sent):
-    """What AWS asks IAM before an operation: actions and resources."""
-    match service:
-        case "sts":
-            return []  # everybody may ask who they are
-        case "s3":
-            objects = sent.get("Key") or ("*" if operation == "DeleteObjects" else "")
-            actions = S3_ACTIONS.get(operation, [f"s3:{operation}"])
-            return [(action, bucket_arn(sent["Bucket"], objects)) for action in actions]
-        case "lambda":
-            return [(f"lambda:{operation}", FUNCTION)]
-        case "logs":
-            group = NAMES.arn("logs", f"log-group:{sent['logGroupName']}:log-stream:")
-            return [(f"logs:{operation}", group)]
-        case "cloudformation":
-            name = sent.get("StackName", NAMES.stack)
-            arn = name if ":" in name else NAMES.arn("cloudformation", f"stack/{name}/1")
-            return [(f"cloudformation:{operation}", arn)]
-        case "apigateway":
-            assert operation == "GetRestApi"
-            api = f"arn:aws:apigateway:{NAMES.region}::/restapis/{sent['restApiId']}"
-            return [("apigateway:GET", api)]
-    raise AssertionError(f"{service} is not used by these commands")
+# what the commands ask ----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def asked(account, tools, calls, monkeypatch):
     """What IAM is asked when all commands were used once."""
     monkeypatch.setattr(smoke, "run", lambda account: None)
-    assert up.run(account, "", tools, dry_run=False) == 0
-    assert up.run(account, None, tools, dry_run=False) == 0
+    assert up.run(account, "me@site.example", tools, dry_run=False, concurrency=5) == 0
+    assert up.run(account, None, tools, dry_run=False, concurrency=-1) == 0
     users.add(account, "second")
     status.run(account)
     assert down.run(account, tools, models_too=True, dry_run=False, ask=None) == 0
-    return {pair for call in calls for pair in needed(*call)}
+    return {pair for call in calls for pair in needed(NAMES, *call)}
 
 
 def test_the_policy_allows_what_the_commands_ask(asked):
-    assert not {pair for pair in asked if not allows(policies.deployer(), *pair)}
+    assert not {pair for pair in asked if not allows(POLICY, *pair)}
 
 
-@pytest.mark.parametrize(("action", "resource"), ZAPPA)
-def test_the_policy_allows_what_zappa_asks(action, resource):
-    assert allows(policies.deployer(), action, resource)
+# what CloudFormation does with the caller's rights ------------------------------------------------
+
+OF_ZAPPA = ["AWS::ApiGateway::RestApi", "AWS::ApiGateway::Resource", "AWS::ApiGateway::Method"]
+TYPES = sorted(
+    {
+        resource["Type"]
+        for one in (template.template(NAMES), alarms.template(NAMES, "api"))
+        for resource in one["Resources"].values()
+    }
+    | set(OF_ZAPPA)
+)
+BUCKET = bucket_arn(NAMES.models)
+LOG = NAMES.arn("logs", f"log-group:{NAMES.log_group}:log-stream:")
+APIS = f"arn:aws:apigateway:{NAMES.region}::"
+RESOURCES = {
+    "AWS::ApiGateway::Method": [f"{APIS}/restapis/x/resources/y/methods/z"],
+    "AWS::ApiGateway::Resource": [f"{APIS}/restapis/x/resources/y"],
+    "AWS::ApiGateway::RestApi": [f"{APIS}/restapis/x", f"{APIS}/restapis"],
+    "AWS::ApiGatewayV2::Api": [f"{APIS}/apis/x", f"{APIS}/apis"],
+    "AWS::ApiGatewayV2::Integration": [f"{APIS}/apis/x/integrations/y"],
+    "AWS::ApiGatewayV2::Route": [f"{APIS}/apis/x/routes/y"],
+    "AWS::ApiGatewayV2::Stage": [f"{APIS}/apis/x/stages/y"],
+    "AWS::CloudWatch::Alarm": [NAMES.arn("cloudwatch", f"alarm:{NAMES.alarms}-errors"), "*"],
+    "AWS::IAM::Role": [NAMES.global_arn("iam", f"role/{NAMES.role}")],
+    "AWS::Logs::LogGroup": [LOG, "*"],
+    "AWS::Logs::MetricFilter": [LOG],
+    "AWS::S3::Bucket": [BUCKET, bucket_arn(NAMES.models, "x")],
+    "AWS::S3::BucketPolicy": [BUCKET],
+    "AWS::SNS::Topic": [NAMES.arn("sns", NAMES.topic)],
+}
+# What a handler does only for properties that our templates do not have.
+NOT_NEEDED = {
+    "apigateway:UpdateRestApiPolicy",
+    "firehose:TagDeliveryStream",
+    "iam:AttachRolePolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DetachRolePolicy",
+    "logs:AssociateKmsKey",
+    "logs:CreateLogDelivery",
+    "logs:DeleteDataProtectionPolicy",
+    "logs:DeleteIndexPolicy",
+    "logs:DeleteResourcePolicy",
+    "logs:DisassociateKmsKey",
+    "logs:PutBearerTokenAuthentication",
+    "logs:PutDataProtectionPolicy",
+    "logs:PutIndexPolicy",
+    "logs:PutLogGroupDeletionProtection",
+    "logs:PutResourcePolicy",
+    "sns:PutDataProtectionPolicy",
+}
+# Asked about the type's own resources they are allowed, so what is left is about others: a role
+# for the bucket's replication, the topic's delivery log, the API's credentials.
+ELSEWHERE = {"iam:PassRole", "iam:GetRole", "s3:GetObject", "s3:getObject", "s3:REST.PUT.OBJECT"}
 
 
-def test_no_action_on_stacks_is_left_over(asked):
-    named = {
+def is_needed(action):
+    return action not in NOT_NEEDED | ELSEWHERE and not action.startswith("s3tables:")
+
+
+@pytest.mark.parametrize("resource_type", TYPES)
+def test_the_policy_allows_what_cloudformation_does(resource_type):
+    """Listing all resources of a type is done for importing by hand only."""
+    steps = handlers(resource_type)
+    asked = set().union(*(steps[step] for step in ("create", "read", "update", "delete")))
+    denied = {
         action
-        for statement in policies.deployer()["Statement"]
-        if statement["Sid"] == "Stacks"
-        for action in statement["Action"]
+        for action in filter(is_needed, asked)
+        if not any(allows(POLICY, action, resource) for resource in RESOURCES[resource_type])
     }
-    assert named == {
-        action for action, _ in {*asked, *ZAPPA} if action.startswith("cloudformation:")
+    assert denied == set()
+
+
+def test_every_right_is_used(asked):
+    """By the commands here, by CloudFormation, or by Zappa, whose use tests/aws records."""
+    by_cloudformation = set().union(
+        *(permissions for name in TYPES for permissions in handlers(name).values())
+    )
+    wildcards = {"s3:*", "lambda:*"}  # on our own buckets and the one function only
+    by_zappa = {
+        "cloudformation:ListStackResources",
+        "cloudformation:UpdateStack",
+        "cloudwatch:GetMetricStatistics",
+        "events:ListRuleNamesByTarget",
+        "logs:DescribeLogStreams",
     }
+    unused = actions(POLICY) - {action for action, _ in asked} - by_cloudformation
+    assert unused - wildcards == by_zappa
+
+
+# what must stay out of reach ----------------------------------------------------------------------
+
+
+def condition_on(action):
+    (statement,) = [one for one in POLICY["Statement"] if action in one["Action"]]
+    return statement["Condition"]
+
+
+@pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy"])
+def test_a_role_is_made_within_the_boundary_only(action):
+    bounds = "arn:aws:iam::*:policy/moodle-mlbackend-boundary"
+    assert condition_on(action) == {"ArnLike": {"iam:PermissionsBoundary": bounds}}
+    role = template.template(NAMES)["Resources"]["Role"]["Properties"]
+    assert role["PermissionsBoundary"] == bounds.replace("*", NAMES.account)
+
+
+def test_the_boundary_cannot_be_changed_and_holds_what_the_function_may():
+    boundary = NAMES.global_arn("iam", f"policy/{NAMES.boundary}")
+    for action in ("CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicy"):
+        assert not allows(POLICY, f"iam:{action}", boundary)
+    for action in ("iam:DeleteRolePermissionsBoundary", "iam:AttachRolePolicy"):
+        assert not allows(POLICY, action, NAMES.global_arn("iam", f"role/{NAMES.role}"))
+    for statement in policies.function_access(NAMES)["Statement"]:
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                assert allows(policies.boundary(NAMES.account), action, resource)
+
+
+def test_other_rest_apis_can_be_read_only():
+    changing = [
+        statement
+        for statement in POLICY["Statement"]
+        if any(resource.endswith("::/restapis/*") for resource in statement["Resource"])
+        and statement["Action"] != ["apigateway:GET"]
+    ]
+    tag = {"aws:ResourceTag/Project": "moodle-mlbackend"}
+    assert [statement["Condition"] for statement in changing] == [{"StringEquals": tag}]
 
 
 @pytest.mark.parametrize(
@@ -128,4 +174,4 @@ def test_no_action_on_stacks_is_left_over(asked):
     ],
 )
 def test_the_policy_does_not_reach_what_is_not_the_backends(action, resource):
-    assert not allows(policies.deployer(), action, resource)
+    assert not allows(POLICY, action, resource)
