@@ -80,6 +80,12 @@ def form(address: Address, username: str, password: str) -> dict[str, str]:
     }
 
 
+def line(address: Address, username: str, password: str) -> str:
+    """Return the line for the Moodle plugin; users' names and passwords need no escapes."""
+    scheme, _, rest = address.url.rstrip("/").partition("://")
+    return f"{scheme}://{username}:{password}@{rest}"
+
+
 def commands(address: Address, username: str, password: str) -> list[str]:
     """Return the lines that enter the same on Moodle's server, in its folder."""
     settings = {

@@ -49,7 +49,9 @@ def _on_aws(options: argparse.Namespace, account: Account) -> int:
     try:
         match options.command:
             case "up":
-                return up.run(account, options.email, tools, options.dry_run)
+                return up.run(
+                    account, options.email, tools, options.dry_run, options.reserved_concurrency
+                )
             case "down":
                 ask = None if options.yes else input
                 return down.run(account, tools, options.models_too, options.dry_run, ask)
@@ -124,6 +126,13 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         help="where to send alarms about errors, and about more than "
         f"{BUDGET_USD} USD a month of the whole account; '' ends them",
     )
+    start.add_argument(
+        "--reserved-concurrency",
+        type=_concurrency,
+        metavar="N",
+        help="let the function answer at most N requests at once, which bounds what it can cost; "
+        "'off' ends that, and new accounts refuse it",
+    )
     start.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
     commands.add_parser(
@@ -175,6 +184,14 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         help="print the rights that 'up' and the others need",
         description="Print the IAM policy for the user whose access key these commands use.",
     )
+
+
+def _concurrency(text: str) -> int:
+    if text == "off":
+        return -1
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError("must be a number from 1 on, or 'off'")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handler.moodle_settings import CHECK, FORM, Address, commands, form
+from handler.moodle_settings import CHECK, FORM, Address, commands, form, line
 
 CHOOSE = (
     "Then choose it under Site administration › Analytics › Analytics settings as the default "
     "predictions processor."
 )
-TEST = "To test what Moodle has saved, password included, run this on its server, in its folder:"
+TEST = (
+    "The plugin's settings have a test of their own. Without it, to test what Moodle has saved, "
+    "password included, run this on its server, in its folder:"
+)
+PLUGIN = "With this project's Moodle plugin (docs/plugin.md), paste into its settings:"
 
 
 def entered(address: Address, username: str, password: str) -> list[str]:
-    """Return the lines of Moodle's form."""
+    """Return what the plugin wants, and the lines of Moodle's form for a site without it."""
     fields = form(address, username, password)
-    return [f"Under {FORM}:", *(f"    {label:<14}{value}" for label, value in fields.items())]
+    return [
+        *pasted(address, username, password),
+        f"Without it, under {FORM}:",
+        *(f"    {label:<14}{value}" for label, value in fields.items()),
+    ]
+
+
+def pasted(address: Address, username: str, password: str) -> list[str]:
+    """Return the line for the plugin, with what to do with it."""
+    return [PLUGIN, f"    {line(address, username, password)}"]
 
 
 def describe(addresses: Sequence[Address], username: str, password: str) -> str:
@@ -36,11 +49,14 @@ def describe(addresses: Sequence[Address], username: str, password: str) -> str:
     for number, address in enumerate(addresses, 1):
         lines.append(f"{number}. {address.name}, where a request may take {_limit(address)}.")
         if address.path:
-            lines.append("   Moodle's form takes no path, so on Moodle's server, in its folder:")
+            lines += [f"   {one}" for one in pasted(address, username, password)]
+            lines.append(
+                "   Moodle's form takes no path, so without it, on Moodle's server, in its folder:"
+            )
         else:
-            lines += [f"   {line}" for line in entered(address, username, password)]
+            lines += [f"   {one}" for one in entered(address, username, password)]
             lines.append("   or, on Moodle's server, in its folder:")
-        lines += [f"       {line}" for line in commands(address, username, password)]
+        lines += [f"       {one}" for one in commands(address, username, password)]
     return "\n".join([*lines, CHOOSE, TEST, CHECK])
 
 

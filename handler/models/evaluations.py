@@ -127,7 +127,7 @@ class Evaluations:
             except Conflict:
                 self._store.delete([key])
                 return
-            best_effort("removing old evaluations", lambda: self._remove_old(model))
+            best_effort("removing old ones", lambda: self._remove_old(model, claim.runid))
 
     def repeated(self, model: ModelId, digest: str) -> tuple[dict[str, Any], int] | None:
         """Return the answer to the same request of today under a fresh runid, if there is one."""
@@ -163,18 +163,27 @@ class Evaluations:
         return found
 
     def _keep_log(self, model: ModelId, log: bytes) -> Claim:
-        """Store a log under a number that the model never used before."""
-        now = int(time.time() * 1000)
-        for runid in range(now, now + _ATTEMPTS):
+        """Store a log under a number that the model never used before, and the highest so far.
+
+        The clock may have been ahead when the last one began.
+        """
+        last = max((runid for runid, _, _ in self._names(model)), default=0)
+        first = max(int(time.time() * 1000), last + 1)
+        for runid in range(first, first + _ATTEMPTS):
             with suppress(Conflict):
                 return Claim(runid, self._store.swap(_log_key(model, runid), log, None))
         raise Conflict
 
-    def _remove_old(self, model: ModelId) -> None:
+    def _remove_old(self, model: ModelId, own: int) -> None:
+        """Keep the last evaluations, and beside them the last logs alone.
+
+        Such a log is of a repetition, or the claim of an evaluation that is at work or was killed.
+        """
         names = self._names(model)
-        kept = sorted(runid for runid, digest, _ in names if not digest)[-_KEPT:]
-        # there is none where a deletion came between
-        self._store.delete(key for runid, _, key in names if runid < min(kept, default=0))
+        evaluated = {runid for runid, digest, _ in names if digest}
+        alone = {runid for runid, _, _ in names} - evaluated
+        kept = {own, *sorted(evaluated)[-_KEPT:], *sorted(alone)[-_KEPT:]}
+        self._store.delete(key for runid, _, key in names if runid not in kept)
 
     def _read(self, key: str) -> bytes | None:
         stored = self._store.get(key)

@@ -81,13 +81,13 @@ class Run:
     time_splitting: str = ""
 
     def __post_init__(self) -> None:
-        if not _RUN.fullmatch(self.name):
+        if not is_name(self.name):
             raise ValueError("not the name of a run")
 
     @property
     def at(self) -> int:
         """When it was made, in seconds since 1970."""
-        return _made_at(self.name)
+        return int(self.name.partition("-")[0])
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,9 @@ def new_name() -> str:
     return f"{int(time.time()):012}-{secrets.token_hex(8)}"
 
 
-def age(name: str) -> float:
-    """Return the age of a run in seconds."""
-    return time.time() - _made_at(name)
-
-
-def _made_at(name: str) -> int:
-    return int(name.partition("-")[0])
+def is_name(text: str) -> bool:
+    """Say whether a text can be the name of a run: others may leave files beside ours."""
+    return bool(_RUN.fullmatch(text))
 
 
 @contextmanager

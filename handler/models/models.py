@@ -20,13 +20,12 @@ from functools import cache
 
 from handler import errors
 from handler.logs import note, stage
-from handler.models.manifest import Manifest, Run, Training, age, as_stored, new_name
+from handler.models.manifest import Manifest, Run, Training, as_stored, is_name, new_name
 from handler.models.model_id import ModelId
 from handler.store import Conflict, NotModified, ObjectStore, StoredObject, best_effort
 from mlcore import Classifier, Examples, Labelled, train
 
 _ATTEMPTS = 20  # to change a model that others keep changing
-_ABANDONED = 3600  # seconds; no change takes that long
 _HISTORY = 20  # trainings that the manifest remembers
 _WARM = 16  # classifiers that a process keeps
 
@@ -190,11 +189,12 @@ class Models:
             if manifest.current.name != run:
                 raise errors.ModelChanged
             new = manifest.changed(manifest.previous, None)
+            over = self._over(model, new)
             try:
                 self._store.swap(model.manifest, new.to_bytes(), stored.etag)
             except Conflict as error:
                 raise errors.ModelChanged from error
-            self._tidy_up(model, manifest, new)
+            self._remove(over)
 
     def delete(self, model: ModelId) -> None:
         """Remove all that is kept under the model's uniqueid, whatever the dirhash.
@@ -241,6 +241,7 @@ class Models:
             with stage("store"):
                 for name, data in objects.items():
                     self._store.put(_key(model, run, name), data)
+                over = self._over(model, new)
                 try:
                     self._store.swap(model.manifest, new.to_bytes(), stored.etag)
                 except Conflict:
@@ -248,7 +249,7 @@ class Models:
                         return
                     self._store.delete(_key(model, run, name) for name in objects)
                     continue
-                self._tidy_up(model, manifest, new)
+                self._remove(over)
             return
         raise Conflict
 
@@ -283,21 +284,26 @@ class Models:
             prior = classifier.prior if run.examples else classifier
         return learned, prior
 
-    def _tidy_up(self, model: ModelId, old: Manifest, new: Manifest) -> None:
-        """Remove the run that is named no more, and what crashed changes left behind.
+    def _over(self, model: ModelId, new: Manifest) -> list[str]:
+        """Return what may be removed once a new manifest is in place: no clock says what is old.
 
-        A younger run that no manifest names may belong to a change that is still at work.
+        To be called before the swap. Whatever is there by then and not named belongs to a change
+        that crashed, or to one that began before this swap and fails because of it.
         """
-        before, now = ({run.name for run in manifest.runs} for manifest in (old, new))
+        named = {run.name for run in new.runs}
+        found: list[str] = []
 
-        def is_over(run: str) -> bool:
-            return run not in now and (run in before or age(run) > _ABANDONED)
+        def look() -> None:
+            for key in self._store.keys(model.runs):
+                run = key.removeprefix(f"{model.runs}/").partition("/")[0]
+                if is_name(run) and run not in named:
+                    found.append(key)
 
-        def remove() -> None:
-            keys = self._store.keys(model.runs)
-            self._store.delete(key for key in keys if is_over(key.split("/")[-2]))
+        best_effort("looking for old runs", look)
+        return found
 
-        best_effort("removing an old run", remove)
+    def _remove(self, keys: list[str]) -> None:
+        best_effort("removing old runs", lambda: self._store.delete(keys))
 
     def _required(self, key: str) -> bytes:
         data = self._read(key)

@@ -287,6 +287,7 @@ def _setup() -> dict[str, Any]:
     commands = moodle_settings.commands(address, g.user, "PASSWORD")
     return {
         "path": address.path,
+        "line": moodle_settings.line(address, g.user, "PASSWORD"),
         "form": moodle_settings.form(*entered),
         "commands": commands,
         "check": moodle_settings.CHECK,

@@ -49,7 +49,7 @@ def run(
         print("Nothing was changed.")
         return 1
     do(account, steps, "down")
-    zappa_settings.clear()
+    zappa_settings.clear(account.names)
     _tell_what_remains(account)
     return 0
 
@@ -102,7 +102,7 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
 
 
 def _undeploy(account: Account, tools: Tools) -> None:
-    zappa_settings.fill(account.names)  # where the file was set back, Zappa knows no region
+    zappa_settings.fill(account.names)  # as this may be another checkout than that of `up`
     tools.undeploy()
 
 

@@ -179,8 +179,17 @@ class ToolFailed(CommandFailed):
 
 class SettingsUnreadable(CommandFailed):
     sentence = (
-        "{file} cannot be used: {reason}. Type 'git checkout {file}' to get it back as it was, "
-        "then run the same command again."
+        "{file} is not JSON as it should be. Correct it, or get zappa_settings.json back as it was "
+        "with 'git checkout zappa_settings.json' and delete zappa_account.json, which is made "
+        "anew; then run the same command again."
+    )
+
+
+class ConcurrencyRefused(CommandFailed):
+    sentence = (
+        "AWS does not reserve {number} of the account's concurrent executions: {reason} New "
+        "accounts have few, of which some must stay unreserved. Ask for more in the AWS console "
+        "under Service Quotas, AWS Lambda, Concurrent executions; all else works meanwhile."
     )
 
 

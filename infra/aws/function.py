@@ -7,8 +7,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handler.moodle_settings import Address
+from infra.aws import errors
 from infra.aws.account import Account
-from infra.aws.resources import STAGE
+from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS
 
 API_SECONDS = 29
 
@@ -28,6 +29,27 @@ def configuration(account: Account) -> dict[str, Any] | None:
     return found
 
 
+def reserve(account: Account, number: int) -> None:
+    """Bound how many requests the function answers at once; below zero there is no bound.
+
+    Raises
+    ------
+    errors.ConcurrencyRefused
+        Where the account has too few.
+    """
+    client, name = account.client("lambda"), account.names.function
+    if number < 0:
+        client.delete_function_concurrency(FunctionName=name)
+        return
+    try:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=number)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidParameterValueException":
+            raise
+        reason = error.response["Error"].get("Message", "no reason.")
+        raise errors.ConcurrencyRefused(number=number, reason=reason) from error
+
+
 def addresses(account: Account) -> list[Address]:
     """Return the addresses that there are, the best for Moodle first."""
     found = (find(account) for find in (_function_url, _http_api, rest_api))
@@ -35,6 +57,8 @@ def addresses(account: Account) -> list[Address]:
 
 
 def _function_url(account: Account) -> Address | None:
+    if account.names.region in WITHOUT_FUNCTION_URLS:
+        return None
     try:
         url = account.client("lambda").get_function_url_config(FunctionName=account.names.function)
     except ClientError as error:

@@ -39,7 +39,10 @@ def narrow(client: Any, function: str) -> bool:
 
 
 def _statements(client: Any, function: str) -> list[dict[str, Any]]:
-    policy: dict[str, Any] = json.loads(client.get_policy(FunctionName=function)["Policy"])
+    try:
+        policy: dict[str, Any] = json.loads(client.get_policy(FunctionName=function)["Policy"])
+    except client.exceptions.ResourceNotFoundException:  # there is no function URL
+        return []
     return list(policy["Statement"])
 
 

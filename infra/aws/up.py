@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import moodle_settings
 from infra.aws import alarms, errors, function, role_boundary, smoke, stack, users, zappa_settings
 from infra.aws.account import Account, explained
 from infra.aws.errors import CommandFailed
+from infra.aws.resources import WITHOUT_FUNCTION_URLS
 from infra.aws.steps import Step, announce, do
 from infra.aws.template import LOG_DAYS, template
 from infra.aws.tools import Tools
 
 
-def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int:
+def run(
+    account: Account, email: str | None, tools: Tools, dry_run: bool, concurrency: int | None = None
+) -> int:
     """Do each step that is needed, from whatever state an earlier run was left in.
 
     Parameters
@@ -24,11 +29,20 @@ def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int
     tools : Tools
     dry_run : bool
         Only say what would be done.
+    concurrency : int, optional
+        How many requests the function may answer at once; -1: as many as the account allows; None:
+        as until now.
     """
     print(f"AWS account {account.names.account}, region {account.names.region}.")
     if account.is_root:
         print("These are the rights of the account's owner: docs/deploy.md shows a safer key.")
-    steps = plan(account, email, tools)
+    if account.names.region in WITHOUT_FUNCTION_URLS:
+        print(
+            "Lambda has no function URLs in this region. Moodle uses the HTTP API there, where a "
+            "request may take 30 seconds instead of 15 minutes; docs/deploy.md says what that is "
+            "enough for."
+        )
+    steps = plan(account, email, concurrency, tools)
     if dry_run:
         announce(steps, dry_run)
         return 0
@@ -37,7 +51,7 @@ def run(account: Account, email: str | None, tools: Tools, dry_run: bool) -> int
     return 0
 
 
-def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
+def plan(account: Account, email: str | None, concurrency: int | None, tools: Tools) -> list[Step]:
     """Return the steps that lead from what there is now to a working server."""
     names = account.names
     new = stack.is_new(stack.status(account, account.names.stack))
@@ -52,7 +66,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             lambda: _make_stack(account),
         ),
         Step(
-            f"Write these names into {zappa_settings.FILE.name}",
+            f"Write these names into {zappa_settings.ACCOUNT_FILE.name}, for Zappa",
             lambda: _fill_settings(account),
         ),
         Step(
@@ -70,6 +84,7 @@ def plan(account: Account, email: str | None, tools: Tools) -> list[Step]:
             lambda: smoke.run(account),
         ),
         *_alarm_steps(account, email),
+        *_concurrency_steps(account, concurrency),
         Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
     ]
 
@@ -92,18 +107,34 @@ def _alarm_steps(account: Account, email: str | None) -> list[Step]:
         title = "Remove the alarms and the budget"
     else:
         return []
-    return [Step(title, lambda: _change_alarms(account, email))]
+    return [Step(title, lambda: _try(account, lambda: _change_alarms(account, email)))]
+
+
+def _concurrency_steps(account: Account, number: int | None) -> list[Step]:
+    if number is None:
+        return []
+    title = (
+        "Let the function answer as many requests at once as the account allows"
+        if number < 0
+        else f"Let the function answer at most {number} requests at once (reserved concurrency)"
+    )
+    return [Step(title, lambda: _try(account, lambda: function.reserve(account, number)))]
 
 
 def _change_alarms(account: Account, email: str | None) -> None:
+    if email == "":
+        alarms.switch_off(account)
+    else:
+        alarms.switch_on(account, email)
+
+
+def _try(account: Account, work: Callable[[], None]) -> None:
+    """Do what is not needed; where it fails, say why, and that nothing else is the worse for it."""
     try:
-        if email == "":
-            alarms.switch_off(account)
-        else:
-            alarms.switch_on(account, email)
+        work()
     except (CommandFailed, BotoCoreError, ClientError) as error:
         print(f"  Not done: {explained(error, account.names.region)}")
-        print("  All else works, and stays as it is. With --email it is tried again.", flush=True)
+        print("  All else works, and stays as it is.", flush=True)
 
 
 def _fill_settings(account: Account) -> None:

@@ -6,9 +6,11 @@ imports. So the project is put on the path first.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,15 @@ def prepare(cli: Any) -> None:
     """
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    if cli.command not in _PACKING:
-        return
-    _make_what_is_missing(cli.zappa)
     from infra.package import PackageError, build
 
     if cli.command != "package":
-        _check_settings(cli)
+        _work_with_the_account(cli)
+    if cli.command not in _PACKING:
+        return
+    _make_what_is_missing(cli.zappa)
+    _say_nothing_of_slim_handlers(cli)
+    os.environ["LOGNAME"] = "moodle-mlbackend"  # Zappa writes into the zip whose machine this is
     try:
         folders = build.build(cli.architecture)
     except PackageError as error:
@@ -59,7 +63,7 @@ def check(cli: Any) -> None:
         package = Path(shutil.move(package, ROOT / package.name))
     os.chdir(ROOT)
     print(checks.table(package))
-    print("Zappa's warnings about a namespace and about slim_handler do not apply here.")
+    print("Zappa's warning about a namespace does not apply here.")
     problems = checks.problems(package, build.Folders(cli.architecture))
     if problems:
         package.unlink()
@@ -78,6 +82,8 @@ def finish(cli: Any) -> None:
 
     if function_url.narrow(cli.zappa.lambda_client, cli.lambda_name):
         print("The function may now be invoked through its URL only, not by other AWS accounts.")
+    if cli.use_apigateway:
+        _bound_requests(cli)
     if SETTINGS_FOLLOW in os.environ:
         return
     addresses = function.addresses(account.of_session(cli.zappa.boto_session))
@@ -106,12 +112,48 @@ def _make_what_is_missing(zappa: Any) -> None:
     )
 
 
-def _check_settings(cli: Any) -> None:
-    missing = [
-        name for name in ("aws_region", "s3_bucket", "role_arn") if name not in cli.stage_config
-    ]
-    if missing:
+def _work_with_the_account(cli: Any) -> None:
+    """Lay the account's names over the settings, which Zappa then reads again."""
+    from infra.aws import errors, zappa_settings
+
+    if not zappa_settings.ACCOUNT_FILE.exists():
         sys.exit(
-            f"zappa_settings.json does not name this account's {', '.join(missing)} yet: "
-            "'python -m infra up' fills them in."
+            "This checkout does not know your AWS account yet: 'python -m infra up' makes all that "
+            "is needed there, and writes its names into zappa_account.json."
         )
+    try:
+        for name, value in zappa_settings.stage().items():
+            cli.override_stage_config_setting(name, value)
+    except errors.SettingsUnreadable as error:
+        sys.exit(str(error))
+    with redirect_stdout(io.StringIO()):  # it said everything the first time
+        cli.load_settings(cli.vargs.get("settings_file"))
+    if cli.command == "update" and cli.lambda_concurrency is None:
+        # an update removes what its settings do not name
+        found = cli.zappa.lambda_client.get_function_concurrency(FunctionName=cli.lambda_name)
+        cli.lambda_concurrency = found.get("ReservedConcurrentExecutions")
+
+
+def _say_nothing_of_slim_handlers(cli: Any) -> None:
+    """Keep back a warning about uploads of more than 50 MB, which go through S3 here."""
+
+    def tell(*words: object, **options: Any) -> None:
+        if "slim_handler" not in " ".join(map(str, words)):
+            print(*words, **options)
+
+    sys.modules[type(cli).__module__].print = tell  # type: ignore[attr-defined]
+
+
+def _bound_requests(cli: Any) -> None:
+    """Bound how many requests a second Zappa's API Gateway passes on."""
+    from infra.aws.template import BURST, RATE
+
+    every_method = "/*/*/throttling"
+    cli.zappa.apigateway_client.update_stage(
+        restApiId=cli.zappa.get_api_id(cli.lambda_name),
+        stageName=cli.api_stage,
+        patchOperations=[
+            {"op": "replace", "path": f"{every_method}/rateLimit", "value": str(RATE)},
+            {"op": "replace", "path": f"{every_method}/burstLimit", "value": str(BURST)},
+        ],
+    )

@@ -1,11 +1,13 @@
-"""``zappa_settings.json``: writing the account's names into it, and taking them out.
+"""Zappa's settings: ``zappa_settings.json``, and this account's names, which are not in it.
 
-Nothing secret goes there, as the file may well be committed.
+The names are in ``zappa_account.json``, which git ignores; `zappa_callbacks` lays it over the
+other. Nothing secret is in either.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from handler.moodle_settings import Address
@@ -13,57 +15,77 @@ from handler.settings import BUCKET
 from infra import ROOT
 from infra.aws import errors
 from infra.aws.function import API_SECONDS
-from infra.aws.resources import STAGE, Names
+from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS, Names
 
 FILE = ROOT / "zappa_settings.json"
+ACCOUNT_FILE = ROOT / "zappa_account.json"
 
 _VARIABLES = "aws_environment_variables"
+
+Settings = dict[str, Any]
 
 
 def fill(names: Names) -> bool:
     """Write the account's names, leave all else as it is, and say whether that changed the file."""
-    settings = _read()
-    stage = settings[STAGE]
-    stage |= {
+    settings = before = _of_account()
+    variables = settings.get(_VARIABLES, {}) | {BUCKET: names.models}
+    settings = settings | _names(names) | {_VARIABLES: variables}
+    if settings == before:
+        return False
+    ACCOUNT_FILE.write_text(json.dumps(settings, indent=4) + "\n")
+    return True
+
+
+def clear(names: Names) -> None:
+    """Take the account's names out; where nothing else is left, the file goes, too."""
+    settings = _of_account()
+    for name in _names(names):
+        settings.pop(name, None)
+    variables = settings.pop(_VARIABLES, {})
+    variables.pop(BUCKET, None)
+    if variables:
+        settings[_VARIABLES] = variables
+    if settings:
+        ACCOUNT_FILE.write_text(json.dumps(settings, indent=4) + "\n")
+    else:
+        ACCOUNT_FILE.unlink(missing_ok=True)
+
+
+def stage() -> Settings:
+    """Return what Zappa is to work with: its own settings, and those of this account over them."""
+    settings: Settings = _read(FILE)[STAGE]
+    account = _of_account()
+    variables = settings.get(_VARIABLES, {}) | account.get(_VARIABLES, {})
+    return settings | account | {_VARIABLES: variables}
+
+
+def domain() -> list[Address]:
+    """Return the address of the domain of one's own that ``zappa certify`` serves, if there is."""
+    name = stage().get("domain")
+    return [Address(f"https://{name}", "your domain", API_SECONDS)] if name else []
+
+
+def _names(names: Names) -> Settings:
+    url = {"function_url_enabled": False} if names.region in WITHOUT_FUNCTION_URLS else {}
+    return {
         "aws_region": names.region,
         "s3_bucket": names.uploads,
         # else Zappa makes a role that may do nearly everything
         "manage_roles": False,
         "role_arn": names.global_arn("iam", f"role/{names.role}"),
-        _VARIABLES: stage.get(_VARIABLES, {}) | {BUCKET: names.models},
+        **url,
     }
-    return _write(settings)
 
 
-def clear() -> bool:
-    """Take the account's names out, and say whether that changed the file."""
-    settings = _read()
-    stage = settings[STAGE]
-    for name in ("aws_region", "s3_bucket", "role_arn"):
-        stage.pop(name, None)
-    stage.get(_VARIABLES, {}).pop(BUCKET, None)
-    if not stage.get(_VARIABLES, True):
-        del stage[_VARIABLES]
-    return _write(settings)
+def _of_account() -> Settings:
+    return _read(ACCOUNT_FILE) if ACCOUNT_FILE.exists() else {}
 
 
-def domain() -> list[Address]:
-    """Return the address of the domain of one's own that ``zappa certify`` serves, if there is."""
-    name = _read()[STAGE].get("domain")
-    return [Address(f"https://{name}", "your domain", API_SECONDS)] if name else []
-
-
-def _read() -> dict[str, Any]:
+def _read(file: Path) -> Settings:
     try:
-        settings: dict[str, Any] = json.loads(FILE.read_text())
-        settings[STAGE].keys()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise errors.SettingsUnreadable(file=FILE.name, reason=error) from error
+        settings: Settings = json.loads(file.read_text())
+        assert isinstance(settings, dict)
+        assert file != FILE or isinstance(settings[STAGE], dict)
+    except (OSError, ValueError, KeyError, AssertionError) as error:
+        raise errors.SettingsUnreadable(file=file.name) from error
     return settings
-
-
-def _write(settings: dict[str, Any]) -> bool:
-    if _read() == settings:
-        return False
-    FILE.write_text(json.dumps(settings, indent=4) + "\n")
-    return True

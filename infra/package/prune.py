@@ -12,7 +12,7 @@ _UNUSED = (
     *("**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.pxi", "**/*.tp"),
     *("**/*.h", "**/*.hpp", "**/*.c", "**/*.cpp", "**/*.cu", "**/*.a", "**/*.build"),
     # what installing leaves: lists of files that no longer hold, commands, a lock
-    *("*.dist-info/RECORD", "bin/", ".lock"),
+    *("*.dist-info/RECORD", "bin/", "share/", ".lock"),
     # documentation
     *("**/*.md", "**/*.rst"),
     # AWS's other 400 services

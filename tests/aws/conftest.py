@@ -196,11 +196,14 @@ def zappa(run):
 
 @pytest.fixture(scope="session")
 def settings():
-    """The project's settings for Zappa without an account's names; later they are as they were."""
-    before = zappa_settings.FILE.read_bytes()
-    zappa_settings.clear()
-    yield zappa_settings.FILE.read_bytes()
-    zappa_settings.FILE.write_bytes(before)
+    """A checkout that knows no account; one that the developer's knows, it knows again later."""
+    file = zappa_settings.ACCOUNT_FILE
+    before = file.read_bytes() if file.exists() else None
+    file.unlink(missing_ok=True)
+    yield
+    file.unlink(missing_ok=True)
+    if before is not None:
+        file.write_bytes(before)
 
 
 @pytest.fixture(scope="session")

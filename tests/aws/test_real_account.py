@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.aws import function, stack, status, users, zappa_settings
+from infra.aws import function, stack, status, users
 from infra.aws.account import sign_in
 from infra.lab.course import Course
 from infra.local.client import Moodle, over_http
@@ -53,12 +53,10 @@ def printed(account):
         or status.stored(account)
     ):
         pytest.fail("There is an installation in this region: choose another one for this test.")
-    settings = zappa_settings.FILE.read_text()
     try:
         yield infra("up", "--email", MAILBOX)
     finally:
         infra("down", "--models-too", "--yes")
-        zappa_settings.FILE.write_text(settings)
     assert stack.status(account, account.names.stack) is None
     assert status.stored(account) is None
 

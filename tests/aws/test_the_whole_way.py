@@ -126,7 +126,7 @@ def test_api_gateway_may_do_with_the_role_what_zappa_tells_it_to(api, client, na
 
 
 def test_the_settings_hold_names_and_no_secrets(deployed, names, variables, stored_users):
-    written = zappa_settings.FILE.read_text()
+    written = zappa_settings.ACCOUNT_FILE.read_text()
     assert names.models in written
     assert VARIABLE not in variables()
     entry = stored_users()
@@ -195,7 +195,7 @@ def test_down_leaves_the_models_and_the_project_as_it_was(
 ):
     assert f"The bucket {names.models} remains" in infra("down", "--yes")
     assert buckets() == {names.models}
-    assert zappa_settings.FILE.read_bytes() == settings
+    assert not zappa_settings.ACCOUNT_FILE.exists()
     with pytest.raises(ClientError, match="ResourceNotFound"):
         client("lambda").get_function(FunctionName=NAME)
     for stack in (names.stack, names.api_stack):  # moto keeps the API of a stack that is gone

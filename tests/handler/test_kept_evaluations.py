@@ -83,6 +83,24 @@ def test_the_latest_ten_evaluations_are_kept(store):
     assert len(store.keys(f"{MODEL.folder}/evaluations")) < 25
 
 
+def test_after_a_clock_that_was_ahead_later_evaluations_keep_their_logs(store, monkeypatch):
+    at(1_000_000 + 24 * 3600, monkeypatch)
+    ahead = [keep(store, f"ahead{i}") for i in range(11)]
+    at(1_000_000, monkeypatch)
+    later = keep(store, "later")
+    assert later > max(ahead)
+    assert Evaluations(store).log(MODEL, later) == b"log"
+
+
+def test_killed_evaluations_push_no_report_out(store):
+    runids = [keep(store, f"digest{i}") for i in range(9)]
+    for _ in range(15):
+        Evaluations(store).claim(MODEL)
+    runids.append(keep(store, "last"))
+    assert [Evaluations(store).log(MODEL, runid) for runid in runids] == [b"log"] * 10
+    assert len(store.keys(MODEL.evaluations)) == 2 * 10 + 10
+
+
 def test_what_is_kept_is_found_for_the_page_the_newest_first(store):
     first = keep(store, "aa", ANSWER, b"", r"\core\target", r"\core\quarters")
     second = keep(store, "bb", {**ANSWER, "score": 0.8})

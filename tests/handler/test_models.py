@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -228,7 +229,7 @@ def test_tidying_up_leaves_alone_what_another_training_is_about_to_swap_in(store
     assert current(store) == learned_at_once(store, *draws)
 
 
-def test_what_a_crashed_training_left_behind_is_removed_later(store, spy, make_draws, monkeypatch):
+def test_what_a_crashed_training_left_behind_is_removed_by_the_next(store, spy, make_draws):
     draws = make_draws(3)
     learn(store, file_of(draws[0]))
 
@@ -239,12 +240,40 @@ def test_what_a_crashed_training_left_behind_is_removed_later(store, spy, make_d
     with pytest.raises(KeyboardInterrupt):
         learn(spy, file_of(draws[1]))
     assert len(store.keys(RUNS)) == 4
-    at(models.time.time() + 3601, monkeypatch)
     learn(store, file_of(draws[2]))
     assert {key.split("/")[-2] for key in store.keys(RUNS)} == {
         now(store).current.name,
         now(store).previous.name,
     }
+
+
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_a_wrong_clock_removes_nothing_that_is_live(store, spy, make_draws, monkeypatch, hours):
+    """One that is late to tidy up finds the run of another, whose clock differs by weeks."""
+    draws = make_draws(4)
+    for draw in draws[:2]:
+        learn(store, file_of(draw))
+
+    def let_another_learn(name, key):
+        if name == "delete":
+            at(time.time() + hours * 3600, monkeypatch)
+            learn(store, file_of(draws[3]))
+
+    spy.before = let_another_learn
+    learn(spy, file_of(draws[2]))
+    assert current(store) == learned_at_once(store, *draws)
+    assert {key.split("/")[-2] for key in store.keys(RUNS)} >= {run.name for run in now(store).runs}
+
+
+def test_what_others_leave_among_the_runs_is_left_alone(store, make_draws):
+    draws = make_draws(2)
+    learn(store, file_of(draws[0]))
+    foreign = [f"{RUNS}/.DS_Store", f"{RUNS}/backup/old/classifier.npz"]
+    for key in foreign:
+        store.put(key, b"foreign")
+    learn(store, file_of(draws[1]))
+    assert current(store) == learned_at_once(store, *draws)
+    assert set(foreign) < set(store.keys(RUNS))
 
 
 def test_a_model_that_others_keep_changing_is_a_conflict_in_the_end(

@@ -1,7 +1,6 @@
 """AWS to test with: moto's account, what Zappa would make in it, and a record of what was asked."""
 
 import json
-import shutil
 import threading
 import zipfile
 from contextlib import suppress
@@ -50,12 +49,10 @@ def calls(monkeypatch):
 
 @pytest.fixture
 def settings_file(tmp_path, monkeypatch):
-    """A copy of zappa_settings.json that tests may change, without an account's names."""
-    copy = tmp_path / "zappa_settings.json"
-    shutil.copy(zappa_settings.FILE, copy)
-    monkeypatch.setattr(zappa_settings, "FILE", copy)
-    zappa_settings.clear()
-    return copy
+    """A file for the account's names, which is not there yet."""
+    file = tmp_path / "zappa_account.json"
+    monkeypatch.setattr(zappa_settings, "ACCOUNT_FILE", file)
+    return file
 
 
 @pytest.fixture
@@ -121,7 +118,7 @@ class FakeTools:
 
     @property
     def settings(self):
-        return json.loads(zappa_settings.FILE.read_text())["production"]
+        return zappa_settings.stage()
 
     def client(self, service):
         return boto3.client(service, self.settings["aws_region"])
@@ -145,9 +142,10 @@ class FakeTools:
             Code={"S3Bucket": settings["s3_bucket"], "S3Key": "code.zip"},
             Environment={"Variables": settings["aws_environment_variables"]},
         )
-        self.client("lambda").create_function_url_config(
-            FunctionName=self.names.function, AuthType="NONE"
-        )
+        if settings["function_url_enabled"]:
+            self.client("lambda").create_function_url_config(
+                FunctionName=self.names.function, AuthType="NONE"
+            )
         before("api")
         self.make_api()
 

@@ -47,3 +47,12 @@ def test_a_domain_of_ones_own_fits_the_form():
         "2. your domain, where a request may take 29 seconds.",
         "3. API Gateway, where a request may take 29 seconds.",
     ]
+
+
+def test_the_plugin_takes_one_line_for_each_address():
+    port = Address("http://127.0.0.1:5000/", "here")
+    assert [line for line in lines(URL, API, port) if "s3cret@" in line] == [
+        "https://school:s3cret@abc123.lambda-url.eu-central-1.on.aws",
+        "https://school:s3cret@xyz789.execute-api.eu-central-1.amazonaws.com/production",
+        "http://school:s3cret@127.0.0.1:5000",
+    ]

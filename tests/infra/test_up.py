@@ -9,6 +9,9 @@ from botocore.exceptions import ClientError
 from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
 from infra.aws import alarms, down, errors, function, smoke, stack, status, up, users
+from infra.aws.account import sign_in
+from infra.aws.tools import Tools
+from tests.infra.conftest import FakeTools
 
 
 @pytest.fixture
@@ -213,7 +216,7 @@ Nothing is changed now. Without --dry-run this would be done:
 2. Make the stack "moodle-mlbackend": the buckets moodle-mlbackend-123456789012-eu-central-1 and \
 moodle-mlbackend-123456789012-eu-central-1-zappa, the role moodle-mlbackend-eu-central-1, a log \
 that is kept for 30 days, and an HTTP API whose address fits Moodle's form
-3. Write these names into zappa_settings.json
+3. Write these names into zappa_account.json, for Zappa
 4. Make the function moodle-mlbackend-production and its addresses (zappa deploy production)
 5. Make the user "moodle" with a random password, which is shown once
 6. Test each address with a small training and prediction
@@ -323,7 +326,7 @@ def test_down_removes_all_but_the_models(
         "remains with the users and 1 model, 0.0 MB, which costs less than 0.01 USD"
         in capsys.readouterr().out
     )
-    assert names.account not in settings_file.read_text()
+    assert not settings_file.exists()
 
 
 def test_up_takes_the_models_of_an_earlier_installation_into_use_again(
@@ -398,10 +401,47 @@ def test_down_in_an_empty_account(take_down, capsys):
     assert "There is nothing to remove." in capsys.readouterr().out
 
 
-def test_the_settings_file_is_the_same_after_up_and_down(bring_up, take_down, settings_file):
-    """So that git has nothing to show."""
-    before = settings_file.read_bytes()
+def test_the_account_s_names_are_kept_beside_the_project_and_go(bring_up, take_down, settings_file):
     bring_up()
-    assert settings_file.read_bytes() != before
+    assert settings_file.exists()
     take_down()
-    assert settings_file.read_bytes() == before
+    assert not settings_file.exists()
+
+
+def test_a_region_without_function_urls_is_known_before_anything_is_made(
+    mock_account, monkeypatch, capsys
+):
+    account = sign_in("eu-central-2")
+    zappa = FakeTools(account.names)
+    monkeypatch.setattr(smoke, "run", lambda account: None)
+    assert up.run(account, None, Tools("eu-central-2", zappa), dry_run=False) == 0
+    printed = capsys.readouterr().out
+    told = printed.index("Lambda has no function URLs in this region.")
+    assert told < printed.index("[1/")
+    assert [address.name for address in function.addresses(account)] == ["HTTP API", "REST API"]
+    assert "1. HTTP API, where a request may take 30 seconds." in printed
+
+
+def reserved(account, names):
+    found = account.client("lambda").get_function_concurrency(FunctionName=names.function)
+    return found.get("ReservedConcurrentExecutions")
+
+
+def test_concurrency_is_reserved_where_that_is_asked_for(account, tools, bring_up, names):
+    bring_up()
+    assert reserved(account, names) is None
+    assert up.run(account, None, tools, dry_run=False, concurrency=5) == 0
+    bring_up()
+    assert reserved(account, names) == 5
+    up.run(account, None, tools, dry_run=False, concurrency=-1)
+    assert reserved(account, names) is None
+
+
+def test_concurrency_that_is_refused_undoes_nothing(account, bring_up, tools, monkeypatch, capsys):
+    def refuse(*_):
+        raise errors.ConcurrencyRefused(number=5, reason="Too few remain.")
+
+    bring_up()
+    monkeypatch.setattr(function, "reserve", refuse)
+    assert up.run(account, None, tools, dry_run=False, concurrency=5) == 0
+    assert "Not done: AWS does not reserve 5" in capsys.readouterr().out

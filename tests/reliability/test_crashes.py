@@ -1,13 +1,10 @@
 """Kill -9 at any moment: the old model or the new one answers, and nothing stays behind."""
 
 import itertools
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from handler.models import manifest
 from handler.store import DirectoryStore, directory
 from tests.reliability.models import MODEL, exported, learn, require_whole
 from tests.reliability.processes import ask, at_changes_of_files, before_calls_of_s3, killed_at
@@ -27,11 +24,9 @@ ON_S3 = ("first training", "training", "deletion")  # where time is short
 
 @pytest.fixture
 def later(monkeypatch):
-    """Let more than an hour pass."""
+    """Let all that is staged be old."""
 
     def later():
-        clock = SimpleNamespace(time=lambda: time.time() + 3601)
-        monkeypatch.setattr(manifest, "time", clock)
         monkeypatch.setattr(directory, "_ABANDONED", 0)
 
     return later

@@ -1,0 +1,2 @@
+<?php
+// Stands for a file of Moodle whose classes moodle.php has.
