@@ -27,6 +27,8 @@ _WRONG = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+# of SignatureDoesNotMatch and InvalidSignatureException
+_OF_CLOCKS = ("Signature expired", "Signature not yet current")
 _NOT_READY = {"NotSignedUp", "OptInRequired", "SubscriptionRequiredException"}
 
 
@@ -96,12 +98,13 @@ def explained(error: Exception, region: str | None = None) -> CommandFailed:
             return errors.UnknownProfile(profile=error.kwargs["profile"])
         case boto.NoCredentialsError() | boto.PartialCredentialsError():
             return errors.NoCredentials()
-        case (
-            boto.TokenRetrievalError()
-            | boto.SSOError()
-            | boto.CredentialRetrievalError()
-            | boto.UnauthorizedSSOTokenError()
-        ):
+        case boto.TokenRetrievalError() | boto.SSOError() | boto.NoAuthTokenError():
+            return errors.SsoExpired()
+        case boto.LoginError():
+            return errors.LoginExpired()
+        case boto.MissingDependencyException() if "login" in str(error):
+            return errors.LoginUnreadable()
+        case boto.CredentialRetrievalError():
             return errors.CredentialsExpired()
         case boto.ClientError():
             return _refusal(error, region)
@@ -112,6 +115,8 @@ def explained(error: Exception, region: str | None = None) -> CommandFailed:
 
 def _refusal(error: boto.ClientError, region: str | None) -> CommandFailed:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code == "RequestTimeTooSkewed" or any(words in message for words in _OF_CLOCKS):
+        return errors.ClockWrong(reason=message)
     if code in _EXPIRED:
         return errors.CredentialsExpired()
     if code in _WRONG:
@@ -119,5 +124,19 @@ def _refusal(error: boto.ClientError, region: str | None) -> CommandFailed:
     if code in _NOT_READY:
         return errors.AccountNotReady(reason=message)
     if code in _DENIED:
-        return errors.Denied(reason=message or f"{error.operation_name} ({code})")
+        return _denial(message)(reason=message or f"{error.operation_name} ({code})")
     return errors.AwsFault(reason=f"{message} ({error.operation_name}: {code}).")
+
+
+def _denial(message: str) -> type[CommandFailed]:
+    """Return what kind of policy refused, which AWS tells at the end of its message.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    if "service control policy" in message or "resource control policy" in message:
+        return errors.DeniedByOrganization
+    if "permissions boundary" in message:
+        return errors.DeniedByBoundary
+    if "explicit deny" in message:
+        return errors.DeniedByPolicy
+    return errors.Denied

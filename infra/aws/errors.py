@@ -44,8 +44,36 @@ class UnknownProfile(CommandFailed):
 
 class CredentialsExpired(CommandFailed):
     sentence = (
-        "The AWS credentials have expired. Get new ones where you got these (with AWS SSO: 'aws "
-        "sso login'), then run the same command again: it goes on where it stopped."
+        "The AWS credentials have expired. Get new ones where you got these, then run the same "
+        "command again: it goes on where it stopped."
+    )
+
+
+class SsoExpired(CommandFailed):
+    sentence = (
+        "The sign-in with AWS SSO (IAM Identity Center) has expired: type 'aws sso login', with "
+        "--profile where AWS_PROFILE names one, then run the same command again."
+    )
+
+
+class LoginExpired(CommandFailed):
+    sentence = (
+        "The sign-in with 'aws login' has expired or cannot be used: type 'aws login', then run "
+        "the same command again."
+    )
+
+
+class LoginUnreadable(CommandFailed):
+    sentence = (
+        "This program cannot read the credentials that 'aws login' keeps: type 'eval \"$(aws "
+        "configure export-credentials --format env)\"', then run the same command again."
+    )
+
+
+class ClockWrong(CommandFailed):
+    sentence = (
+        "AWS says that this machine's clock is wrong: {reason}\nSet it (on Linux 'sudo timedatectl "
+        "set-ntp true'; under WSL 'sudo hwclock --hctosys'), then run the same command again."
     )
 
 
@@ -76,6 +104,31 @@ class Denied(CommandFailed):
         "AWS refused this: {reason}\nThe person whose access key this is needs the rights that "
         "'python -m infra policy' prints: attach them to the user in the AWS console under IAM, "
         "then run the same command again."
+    )
+
+
+class DeniedByOrganization(CommandFailed):
+    sentence = (
+        "The organization that this AWS account belongs to forbids this: {reason}\nNo right given "
+        "in the account itself helps. Ask whoever manages the organization to exempt the account "
+        "from that policy, or use another region or account."
+    )
+
+
+class DeniedByBoundary(CommandFailed):
+    sentence = (
+        "The permissions boundary of this user does not let it do this: {reason}\nThe boundary "
+        "must allow it as well as the user's policy: ask whoever set the boundary to add what "
+        "'python -m infra policy' prints."
+    )
+
+
+class DeniedByPolicy(CommandFailed):
+    sentence = (
+        "A policy of this account forbids this, whatever others allow: {reason}\nMost often it "
+        "wants a second factor (MFA): type 'aws sts get-session-token --serial-number ... "
+        "--token-code ...', export the three values that it answers, then run the same command "
+        "again. Otherwise ask whoever manages the account."
     )
 
 

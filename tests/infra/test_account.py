@@ -15,6 +15,15 @@ def refusal(code, message="It may not."):
     return ClientError({"Error": {"Code": code, "Message": message}}, "DoIt")
 
 
+def denial(why):
+    """A refusal as AWS words it, which says at the end what kind of policy refused."""
+    return refusal(
+        "AccessDenied",
+        "User: arn:aws:iam::123456789012:user/x is not authorized to perform: s3:PutObject on "
+        f'resource: "arn:aws:s3:::b/k" {why}',
+    )
+
+
 def test_the_account_and_the_region_are_known(account):
     assert account.names.account == "123456789012"
     assert account.names.region == "eu-central-1"
@@ -68,13 +77,53 @@ def test_no_connection_is_told(aws, monkeypatch):
     [
         (refusal("ExpiredToken"), errors.CredentialsExpired),
         (refusal("ExpiredTokenException"), errors.CredentialsExpired),
-        (boto.TokenRetrievalError(provider="sso", error_msg=""), errors.CredentialsExpired),
+        (boto.CredentialRetrievalError(provider="p", error_msg=""), errors.CredentialsExpired),
+        (boto.TokenRetrievalError(provider="sso", error_msg=""), errors.SsoExpired),
+        (boto.SSOTokenLoadError(error_msg=""), errors.SsoExpired),
+        (boto.UnauthorizedSSOTokenError(), errors.SsoExpired),
+        (boto.LoginRefreshRequired(), errors.LoginExpired),
+        (boto.LoginTokenLoadError(error_msg=""), errors.LoginExpired),
+        (
+            boto.MissingDependencyException(
+                msg="Using the login credential provider requires an additional dependency."
+            ),
+            errors.LoginUnreadable,
+        ),
+        (refusal("RequestTimeTooSkewed"), errors.ClockWrong),
+        (
+            refusal(
+                "SignatureDoesNotMatch",
+                "Signature expired: 20261124T101010Z is now earlier than 20261124T120000Z",
+            ),
+            errors.ClockWrong,
+        ),
+        (
+            refusal(
+                "InvalidSignatureException",
+                "Signature not yet current: 20261124T140000Z is still later than 20261124T120000Z",
+            ),
+            errors.ClockWrong,
+        ),
         (refusal("InvalidClientTokenId"), errors.CredentialsWrong),
         (refusal("SignatureDoesNotMatch"), errors.CredentialsWrong),
         (refusal("UnrecognizedClientException"), errors.CredentialsWrong),
         (refusal("AccessDenied"), errors.Denied),
         (refusal("AccessDeniedException"), errors.Denied),
         (refusal("403", ""), errors.Denied),
+        (denial("because no identity-based policy allows the s3:PutObject action"), errors.Denied),
+        (
+            denial("with an explicit deny in a service control policy"),
+            errors.DeniedByOrganization,
+        ),
+        (
+            denial("because no service control policy allows the s3:PutObject action"),
+            errors.DeniedByOrganization,
+        ),
+        (
+            denial("because no permissions boundary allows the s3:PutObject action"),
+            errors.DeniedByBoundary,
+        ),
+        (denial("with an explicit deny in an identity-based policy"), errors.DeniedByPolicy),
         (refusal("OptInRequired"), errors.AccountNotReady),
         (refusal("SubscriptionRequiredException"), errors.AccountNotReady),
         (boto.ConnectTimeoutError(endpoint_url="https://sts"), errors.Unreachable),
