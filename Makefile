@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup demo serve serve-lambda package plugin release test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
+.PHONY: help setup setup-deploy demo serve serve-lambda package plugin release test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -13,6 +13,9 @@ help: ## Show this list
 
 setup: ## Make .venv with the locked packages (PYTHON=/path/to/python3 chooses the interpreter)
 	@sh infra/setup.sh
+
+setup-deploy: ## Make .venv with what a deployment to AWS needs only, a quarter of the size
+	@sh infra/setup.sh deploy
 
 demo: setup ## Do all that Moodle does with a made-up course, and show what came back
 	@$(run) infra demo
@@ -78,6 +81,7 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 	$(lock) --output-file requirements.txt pyproject.toml $(ARGS)
 	$(lock) --output-file requirements-server.txt pyproject.toml --extra server --constraints requirements.txt $(ARGS)
 	$(lock) --output-file requirements-dev.txt --group dev --constraints requirements.txt $(ARGS)
+	$(lock) --output-file requirements-deploy.txt --group deploy --constraints requirements-dev.txt
 
 clean: ## Remove all that these commands made, .venv included
 	rm -rf .venv .bench .fuzz .package dist .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

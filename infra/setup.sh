@@ -1,10 +1,16 @@
 #!/bin/sh
-# Makes .venv with the locked packages; does nothing when that is done already.
+# Makes .venv with the locked packages; does nothing when that is done already. With the word
+# "deploy" only those that a deployment to AWS needs.
 # PYTHON=/path/to/python3 names the interpreter to use.
 set -eu
 cd "$(dirname "$0")/.."
 
 stamp=.venv/setup-stamp # written last, so that an interrupted set-up is done again
+all='requirements.txt requirements-dev.txt'
+case ${1:-} in
+deploy) files=requirements-deploy.txt target=setup-deploy ;;
+*) files=$all target=setup ;;
+esac
 
 say() { echo "setup: $*"; }
 fail() {
@@ -18,14 +24,19 @@ identity() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.base_prefix)' 2>/dev/null
 }
 
+# fingerprint FILE...
 fingerprint() {
     pwd -P # a virtual environment cannot be moved
     identity .venv/bin/python
-    cksum infra/setup.sh infra/find_python.sh requirements.txt requirements-dev.txt
+    cksum infra/setup.sh infra/find_python.sh "$@"
 }
 
+# has FILE...: whether .venv holds what these lock
+# shellcheck disable=SC2086 # words of their own, here and below
+has() { [ -f $stamp ] && [ "$(fingerprint "$@" 2>/dev/null)" = "$(cat $stamp)" ]; }
+
 is_done() {
-    [ -f $stamp ] && [ "$(fingerprint 2>/dev/null)" = "$(cat $stamp)" ] || return 1
+    has $files || has $all || return 1 # all packages do for a deployment, too
     [ -z "${PYTHON:-}" ] || [ "$(identity "$PYTHON")" = "$(identity .venv/bin/python)" ]
 }
 
@@ -71,7 +82,7 @@ if [ -z "$python" ] && [ -n "${PYTHON:-}" ]; then
     fail "PYTHON=$PYTHON cannot be used (${reason:-it does not run}): name another interpreter, or none to let one be found."
 fi
 if [ -z "$python" ]; then
-    fail "No working Python 3.11 to 3.14 was found: install one (on Debian or Ubuntu 'sudo apt-get install python3 python3-venv libgomp1', on a Mac 'brew install python@3.13'), or name yours with 'make setup PYTHON=/path/to/python3'."
+    fail "No working Python 3.11 to 3.14 was found: install one (on Debian or Ubuntu 'sudo apt-get install python3 python3-venv libgomp1', on a Mac 'brew install python@3.13', in AWS's CloudShell 'sudo dnf install python3.13'), or name yours with 'make $target PYTHON=/path/to/python3'."
 fi
 
 say "making .venv with $("$python" --version) ($python)"
@@ -79,14 +90,14 @@ rm -rf .venv
 "$python" -m venv .venv
 say "installing the locked packages, which takes a minute or two the first time"
 if ! .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
-    --require-hashes --no-deps --only-binary=:all: -r requirements.txt -r requirements-dev.txt \
+    --require-hashes --no-deps --only-binary=:all: $(printf ' -r %s' $files) \
     >.venv/pip.log 2>&1; then
     tail -n 3 .venv/pip.log >&2
     fail "The packages could not be installed (all that pip said is in .venv/pip.log): check the connection to the package index, then try again."
 fi
 
 load_lightgbm() { problem=$(.venv/bin/python -c 'import lightgbm' 2>&1); }
-if ! load_lightgbm; then
+if [ "$files" = "$all" ] && ! load_lightgbm; then
     case $problem in
     *libgomp*)
         apt_install libgomp1 ||
@@ -97,5 +108,5 @@ if ! load_lightgbm; then
     load_lightgbm || fail "LightGBM does not load: $(echo "$problem" | tail -n 1)"
 fi
 
-fingerprint >$stamp
+fingerprint $files >$stamp
 say "ready"

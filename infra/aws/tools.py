@@ -52,7 +52,7 @@ class Tools:
 
     def package(self) -> None:
         """Build the code for Lambda and check it."""
-        self._run("make", "package")
+        self._run(sys.executable, "-m", "infra.package")
 
     def deploy(self) -> None:
         """Make the function and its addresses."""

@@ -24,6 +24,8 @@ FOLDER = ROOT / ".package"
 PYTHON = "3.13"
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}  # as AWS calls them, as wheels do
 
+_UV = f".venv/bin/uv python install {PYTHON}"
+
 OURS = ("handler", "mlcore")
 # What Lambda runs is requirements.txt and of Zappa no more than answers requests.
 _REQUIREMENTS = ROOT / "requirements.txt"
@@ -85,23 +87,32 @@ def build(architecture: str) -> Folders:
 
 
 def find_python() -> str:
-    """Return the path of an interpreter of Lambda's version.
+    """Return the path of an interpreter of Lambda's version; uv fetches one where there is none.
 
     Raises
     ------
     PackageError
-        When none is installed.
+        When none is installed, nor to be had.
     """
     if sys.version_info[:2] == tuple(map(int, PYTHON.split("."))):
         return sys.executable
-    found = _run("sh", "infra/find_python.sh", PYTHON).strip()
-    if not found:
+    return _run("sh", "infra/find_python.sh", PYTHON).strip() or _fetch_python()
+
+
+def _fetch_python() -> str:
+    _say(f"fetching Python {PYTHON}, AWS Lambda's own, which was not found here")
+    uv = (sys.executable, "-m", "uv", "python")
+    try:
+        _run(*uv, "install", "--quiet", "--no-bin", PYTHON)
+        return _run(*uv, "find", "--managed-python", PYTHON).strip()
+    except PackageError as error:
         raise PackageError(
-            f"The package is for Python {PYTHON}, which was not found here: install it (on Debian "
-            f"or Ubuntu 'sudo apt-get install python{PYTHON}', on a Mac 'brew install "
-            f"python@{PYTHON}'), then try again."
-        )
-    return found
+            f"The package is for Python {PYTHON}, which is neither here nor could be fetched from "
+            "GitHub. Install it, then try again: on Ubuntu 25.04 and Debian 13 or newer 'sudo "
+            f"apt-get install python{PYTHON}'; on older ones, and under WSL, '{_UV}' where GitHub "
+            f"can be reached; on a Mac 'brew install python@{PYTHON}'; on Amazon Linux and in AWS "
+            f"CloudShell 'sudo dnf install python{PYTHON}'. Why it could not be fetched: {error}"
+        ) from error
 
 
 def _fill_packages(folders: Folders, python: str) -> None:

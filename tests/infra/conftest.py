@@ -113,8 +113,8 @@ class FakeTools:
         work = getattr(self, words[1].replace("-", "_"), None)
         if words[0] == "zappa":
             work(self.broken.get(words[1], lambda part: None))
-        elif words[1] in self.broken:
-            self.broken[words[1]]("it")
+        elif "package" in self.broken:
+            self.broken["package"]("it")
 
     @property
     def settings(self):

@@ -166,7 +166,7 @@ def test_the_programs_are_these(names):
     ours.update()
     ours.undeploy()
     assert [command[1:] for command in commands] == [
-        ("package",),
+        ("-m", "infra.package"),
         ("deploy", "production"),
         ("update", "production"),
         ("undeploy", "production", "--yes"),

@@ -139,11 +139,39 @@ def test_the_requirements_of_a_package_are_found_with_their_hashes():
     assert sum("==" in line for line in lines) == 1
 
 
-def test_a_python_for_lambda_is_found_or_asked_for(monkeypatch):
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """A machine with another Python than Lambda's only; gives the commands that are run."""
+    commands = []
+
+    def run(*command):
+        commands.append(command)
+        return "/fetched/python3.13\n" if "find" in command else ""
+
+    monkeypatch.setattr(sys, "version_info", (3, 11))
+    monkeypatch.setattr(build, "_run", run)
+    return commands
+
+
+def test_a_python_for_lambda_is_fetched_where_there_is_none(elsewhere):
+    assert build.find_python() == "/fetched/python3.13"
+    words = [command[3:] for command in elsewhere[1:]]
+    assert words == [
+        ("python", "install", "--quiet", "--no-bin", "3.13"),
+        ("python", "find", "--managed-python", "3.13"),
+    ]
+
+
+def test_where_none_can_be_fetched_each_system_is_told_what_works(monkeypatch):
+    """No such Python exists, so uv itself refuses."""
     monkeypatch.setattr(sys, "version_info", (3, 11))
     monkeypatch.setattr(build, "PYTHON", "3.99")
-    with pytest.raises(build.PackageError, match=r"for Python 3\.99, .* install it"):
+    with pytest.raises(build.PackageError) as raised:
         build.find_python()
+    told = str(raised.value)
+    assert told.startswith("The package is for Python 3.99, which is neither here nor")
+    for system in ("Debian", "Ubuntu", "WSL", "Mac", "CloudShell"):
+        assert system in told
 
 
 def test_the_command_explains_itself():

@@ -1,6 +1,8 @@
 """From an empty account to a working server, from any state in between, and back."""
 
 import re
+import sys
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,6 +14,8 @@ from infra.aws import alarms, down, errors, function, smoke, stack, status, up, 
 from infra.aws.account import sign_in
 from infra.aws.tools import Tools
 from tests.infra.conftest import FakeTools
+
+PACKAGE = f"{Path(sys.executable).name} -m infra.package"
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def password_in(printed):
 def test_from_nothing_to_a_working_server(really_bring_up, account, zappa, names, capsys):
     assert really_bring_up() == 0
     printed = capsys.readouterr().out
-    assert zappa.commands == ["make package", "zappa deploy production"]
+    assert zappa.commands == [PACKAGE, "zappa deploy production"]
     assert stack.status(account, account.names.stack) == "CREATE_COMPLETE"
     assert variables(account)["MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] == names.models
     assert VARIABLE not in variables(account)
@@ -167,7 +171,7 @@ def test_a_broken_api_is_made_anew_and_costs_neither_function_nor_users(
         capsys.readouterr().out
     )
     bring_up()
-    assert zappa.commands == ["make package", "zappa update production"]
+    assert zappa.commands == [PACKAGE, "zappa update production"]
     assert (variables(account), stored_users(account)) == kept
     assert [name for name in before if addresses(account)[name] != before[name]] == ["REST API"]
 
@@ -182,7 +186,7 @@ def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users
     capsys.readouterr()
     bring_up()
     assert "behind the address of API Gateway that is there" in capsys.readouterr().out
-    assert zappa.commands == ["make package", "zappa deploy production"]
+    assert zappa.commands == [PACKAGE, "zappa deploy production"]
     assert stored_users(account) == kept
     for name in ("HTTP API", "REST API"):
         assert addresses(account)[name] == before[name]
