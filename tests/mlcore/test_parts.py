@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from mlcore.estimator import BlendedClassifier
-from mlcore.families import net
+from mlcore.families import boosting, net
 from mlcore.families.boosting import Boosting
 from mlcore.families.dense import PRIOR_SCALE, Preparation, inputs
 from mlcore.families.family import prior_scores, probabilities
@@ -50,9 +50,9 @@ def own(monkeypatch):
 
         return Spy
 
-    def train(*args, **kwargs):
-        fitted.append(lightgbm_train(*args, **kwargs))
-        return fitted[-1]
+    def flattened(text, *args):
+        fitted.append(lightgbm.Booster(model_str=text))
+        return flat(text, *args)
 
     def fit_net(X, y, *args):
         layers = library_net(X, y, *args)
@@ -60,8 +60,8 @@ def own(monkeypatch):
         fitted[-1].coefs_, fitted[-1].intercepts_ = copy.deepcopy(layers)
         return layers
 
-    lightgbm_train, library_net = lightgbm.train, net.fit_net
-    monkeypatch.setattr(lightgbm, "train", train)
+    flat, library_net = boosting.flattened, net.fit_net
+    monkeypatch.setattr(boosting, "flattened", flattened)
     monkeypatch.setattr("sklearn.linear_model.LogisticRegression", spy(LogisticRegression))
     monkeypatch.setattr(net, "fit_net", fit_net)
     return fitted
@@ -122,8 +122,8 @@ class TestPartsPredictLikeTheLibraries:
 @pytest.mark.parametrize("n_leaves", [2, 31, 32, 33, 64, 65, 150])
 def test_trees_of_any_size_predict_like_the_library(own, n_leaves):
     course = make_course(2000, seed=3)
-    boosting = Boosting(n_leaves, 0.1, 0.0, 1.0, 0.0, rounds=5)
-    (part,) = _fit(Recipe(((Candidate("sharp", boosting), 1.0),)), course.X, course.y).parts
+    setting = Boosting(n_leaves, 0.1, 0.0, 1.0, 0.0, rounds=5)
+    (part,) = _fit(Recipe(((Candidate("sharp", setting), 1.0),)), course.X, course.y).parts
     assert len(part.value) == 5 * (2 * n_leaves - 1)
     X = to_predict(course.X, 0.1)
     expected = probabilities(own[-1].predict(X, raw_score=True).reshape(-1, 1))
@@ -142,8 +142,8 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
 @pytest.mark.parametrize("cells", [1, 500, 5_000])
 def test_tables_made_piece_by_piece_are_the_same(cells, monkeypatch):
     course = make_course(2000, seed=3)
-    boosting = Boosting(150, 0.1, 0.0, 1.0, 0.0, rounds=5)
-    (part,) = _fit(Recipe(((Candidate("sharp", boosting), 1.0),)), course.X, course.y).parts
+    setting = Boosting(150, 0.1, 0.0, 1.0, 0.0, rounds=5)
+    (part,) = _fit(Recipe(((Candidate("sharp", setting), 1.0),)), course.X, course.y).parts
     at_once = QuickScorer.of(part)
     monkeypatch.setattr("mlcore.families.quickscorer._CELLS", cells)
     for one, other in zip(QuickScorer.of(part).features, at_once.features, strict=True):
