@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MODELS"] = Models(store)
     app.config["EVALUATIONS"] = Evaluations(store)
     app.config["REPORTS"] = reports = Reports(store, settings.report_days)
-    if not settings.bucket:
+    if isinstance(store, DirectoryStore):  # of a bucket a rule does so
         best_effort("removing old reports", reports.expire)
     app.config["ACTIVITIES"] = Activities(store)
     app.config["OVERVIEWS"] = Overviews(store)

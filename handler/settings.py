@@ -22,6 +22,10 @@ REPORT_DAYS = "MOODLE_MLBACKEND_PYTHON_REPORT_DAYS"
 
 VARIABLES = (users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION, MAX_BODY_MB, REPORT_DAYS)
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]*")
+
 MAX_REPORT_DAYS = 30  # on AWS a rule of the bucket removes them then
 
 _MAX_BODY_MB = 256
@@ -70,18 +74,39 @@ class Settings:
         answered = environ.get(VERSION, "")
         if answered and not version.is_version(answered):
             raise SettingsError(f"{VERSION} must be three numbers with dots between, like 3.0.5.")
+        bucket, prefix = environ.get(BUCKET, ""), environ.get(PREFIX, "")
+        if bucket and not _BUCKET_NAME.fullmatch(bucket):
+            raise SettingsError(
+                f"{BUCKET} must be the name of an S3 bucket: 3 to 63 small letters, digits, dots "
+                "and hyphens, without s3:// before it."
+            )
+        if not _PREFIX.fullmatch(prefix):
+            raise SettingsError(
+                f"{PREFIX} must be names of letters, digits, '_', '.' and '-', with '/' between "
+                "them."
+            )
         days = environ.get(REPORT_DAYS) or str(MAX_REPORT_DAYS)
         if not re.fullmatch(r"[0-9]{1,2}", days) or int(days) > MAX_REPORT_DAYS:
             raise SettingsError(f"{REPORT_DAYS} must be a whole number of days, 0 to 30.")
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
-            bucket=environ.get(BUCKET, ""),
-            prefix=environ.get(PREFIX, ""),
-            directory=Path(environ.get(DIRECTORY) or _default_directory(environ)),
+            bucket=bucket,
+            prefix=prefix,
+            directory=_directory(environ),
             version=answered,
             max_body_bytes=int(megabytes) << 20,
             report_days=int(days),
         )
+
+
+def _directory(environ: Mapping[str, str]) -> Path:
+    """Return where models are kept; a relative path would lead elsewhere with each service."""
+    text = environ.get(DIRECTORY)
+    if not text:
+        return _default_directory(environ)
+    if not Path(text).is_absolute():
+        raise SettingsError(f"{DIRECTORY} must be the whole path of a directory, like /srv/models.")
+    return Path(text)
 
 
 def _default_directory(environ: Mapping[str, str]) -> Path:

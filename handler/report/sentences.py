@@ -5,11 +5,12 @@ Shares are told as so many of 100. A round 100 or 0 is said only where it is exa
 
 from __future__ import annotations
 
+from handler.answers import MIN_PREDICTION_SCORE
 from handler.report import labels
 from mlcore import Evaluation
 from mlcore.importance import Indicator
 
-USED_FROM = 0.6  # Moodle drops predictions that are less sure
+USED_FROM = MIN_PREDICTION_SCORE
 _CLOSE = 3  # percentage points that probabilities may be off to be taken at their word
 _FAR = 10
 _FLAT = 0.05  # of the log-loss of knowing nothing: a gain below is not worth waiting for more data

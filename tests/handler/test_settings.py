@@ -117,6 +117,13 @@ def test_a_value_that_cannot_be_used_is_refused_with_the_variables_name(name, va
     assert str(raised.value) == f"{PREFIX}{name} {sentence}"
 
 
+@pytest.mark.parametrize("name", settings.VARIABLES)
+@pytest.mark.parametrize("garbage", ["no such thing?", "s3://a b", "\udcff", "äöü"])
+def test_garbage_in_any_variable_is_refused_by_its_name(name, garbage):
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environ({name: garbage})
+
+
 def test_the_bucket_decides_which_store_it_is(make_settings):
     assert isinstance(app.open_store(make_settings()), store.DirectoryStore)
     in_s3 = app.open_store(make_settings(S3_BUCKET_NAME="my-models"))
