@@ -7,7 +7,6 @@ import dataclasses
 from handler.auth import users
 from handler.auth.users import Users
 from handler.moodle_settings import CHECK, Address
-from handler.server import serve_until_interrupted
 from handler.settings import Settings
 from infra import moodle_settings
 
@@ -20,6 +19,8 @@ def run(host: str, port: int) -> int:
     handler.errors.SettingsError
         When the environment's settings cannot be used or the address is taken.
     """
+    from handler.server import serve_until_interrupted  # its server is not there for a deployment
+
     settings = Settings.from_environ()
     username, password = local_user(settings)
     if not settings.users:

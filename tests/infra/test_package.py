@@ -174,6 +174,16 @@ def test_where_none_can_be_fetched_each_system_is_told_what_works(monkeypatch):
         assert system in told
 
 
+def test_what_a_deployment_needs_is_in_its_small_environment():
+    """requirements-deploy.txt has none of these; the commands that deploy import none."""
+    absent = ("uvicorn", "sklearn", "scipy", "lightgbm", "matplotlib", "moto")
+    code = (
+        f"import sys\nsys.modules.update(dict.fromkeys({absent}))\n"
+        "import infra.__main__, infra.package.__main__, infra.aws.zappa_callbacks"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=build.ROOT, check=True)
+
+
 def test_the_command_explains_itself():
     shown = subprocess.run(
         [sys.executable, "-m", "infra.package", "--help"], capture_output=True, text=True
