@@ -7,7 +7,17 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import moodle_settings
-from infra.aws import alarms, errors, function, role_boundary, smoke, stack, users, zappa_settings
+from infra.aws import (
+    alarms,
+    errors,
+    function,
+    role_boundary,
+    smoke,
+    stack,
+    told_addresses,
+    users,
+    zappa_settings,
+)
 from infra.aws.account import Account, explained
 from infra.aws.errors import CommandFailed
 from infra.aws.resources import WITHOUT_FUNCTION_URLS
@@ -46,8 +56,13 @@ def run(
     if dry_run:
         announce(steps, dry_run)
         return 0
+    told = told_addresses.read(account)
     do(account, steps, "up")
     print("Done. 'python -m infra status' shows what there is, at any time.")
+    addresses = function.addresses(account)
+    if warning := told_addresses.warning(told, addresses):
+        print(warning)
+    told_addresses.write(account, addresses)
     return 0
 
 

@@ -174,6 +174,11 @@ def test_a_broken_api_is_made_anew_and_costs_neither_function_nor_users(
     assert zappa.commands == [PACKAGE, "zappa update production"]
     assert (variables(account), stored_users(account)) == kept
     assert [name for name in before if addresses(account)[name] != before[name]] == ["REST API"]
+    last = capsys.readouterr().out.splitlines()[-2:]
+    assert last[0].startswith("ATTENTION: AN ADDRESS HAS CHANGED.")
+    assert re.fullmatch(r"  REST API: was https://\S+/production, is now https://\S+", last[1])
+    bring_up()
+    assert "ATTENTION" not in capsys.readouterr().out
 
 
 def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users(
@@ -185,7 +190,9 @@ def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users
     zappa.commands.clear()
     capsys.readouterr()
     bring_up()
-    assert "behind the address of API Gateway that is there" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "behind the address of API Gateway that is there" in printed
+    assert f"function URL: was https://{before['function URL']}, is now https://" in printed
     assert zappa.commands == [PACKAGE, "zappa deploy production"]
     assert stored_users(account) == kept
     for name in ("HTTP API", "REST API"):
