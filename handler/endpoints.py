@@ -59,7 +59,7 @@ def training() -> Json:
     """Learn from a labelled dataset."""
     model = fields.model_id()
     key = request.headers.get("Idempotency-Key", "")
-    answer = verbs.train(current.models(), model, fields.upload("dataset"), key)
+    answer = verbs.train(current.models(), model, fields.dataset(), key)
     current.note_request(refused=" ".join(answer["info"]))
     return answer
 
@@ -67,7 +67,7 @@ def training() -> Json:
 def prediction() -> Response:
     """Predict the classes of an unlabelled dataset."""
     model = fields.model_id()
-    predictions = verbs.predict(current.models(), model, fields.upload("dataset"))
+    predictions = verbs.predict(current.models(), model, fields.dataset())
     if predictions is None:
         current.note_request(refused=answers.UNTRAINED)
     else:
@@ -85,7 +85,7 @@ def evaluation() -> Json:
         max_deviation=fields.number("maxdeviation", 0.05),
         n_iterations=fields.whole_number("niterations", 10, 1, parsing.MAX_ITERATIONS),
     )
-    data = fields.upload("dataset")
+    data = fields.dataset()
     answer, runid = verbs.evaluate(
         current.models(), current.evaluations(), model, data, criteria, trained
     )

@@ -202,6 +202,22 @@ class ServerBusy(AdminError):
     )
 
 
+class DatasetTooLarge(AdminError):
+    status = 413
+    sentence = (
+        "The dataset has more than the {limit} MB, unpacked, that this server has memory for: give "
+        "it more memory, or raise its MOODLE_MLBACKEND_PYTHON_MAX_DATASET_MB."
+    )
+
+
+class BrokenGzip(AdminError):
+    status = 400
+    sentence = (
+        "The dataset was compressed and cannot be unpacked: it was cut off or changed on its way "
+        "from Moodle."
+    )
+
+
 class TooManyParts(AdminError):
     status = 413
     sentence = "The request has more than {limit} form fields; Moodle sends seven at most."

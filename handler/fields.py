@@ -8,7 +8,7 @@ from typing import IO, Any
 from flask import Request, g, request
 from werkzeug.formparser import FormDataParser
 
-from handler import errors, parsing
+from handler import current, errors, gzipped, parsing
 from handler.logs import note
 from handler.models.model_id import ModelId
 
@@ -82,6 +82,16 @@ def upload(name: str) -> bytes:
         assert isinstance(stream, io.BytesIO)
         return stream.getvalue()  # unlike `read`, no copy
     return text(name).encode()
+
+
+def dataset() -> bytes:
+    """Return the dataset, unpacked where a client compressed it.
+
+    Raises
+    ------
+    DatasetTooLarge, BrokenGzip
+    """
+    return gzipped.unpack(upload("dataset"), current.settings().max_dataset_bytes)
 
 
 def model_id(dirhash: str = "dirhash") -> ModelId:

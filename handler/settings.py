@@ -18,9 +18,13 @@ PREFIX = "MOODLE_MLBACKEND_PYTHON_S3_PREFIX"
 DIRECTORY = "MOODLE_MLBACKEND_PYTHON_DIR"
 VERSION = version.VARIABLE
 MAX_BODY_MB = "MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB"
+MAX_DATASET_MB = "MOODLE_MLBACKEND_PYTHON_MAX_DATASET_MB"
 REPORT_DAYS = "MOODLE_MLBACKEND_PYTHON_REPORT_DAYS"
 
-VARIABLES = (users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION, MAX_BODY_MB, REPORT_DAYS)
+VARIABLES = (
+    *(users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION),
+    *(MAX_BODY_MB, MAX_DATASET_MB, REPORT_DAYS),
+)
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -29,6 +33,7 @@ _PREFIX = re.compile(r"/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]*")
 MAX_REPORT_DAYS = 30  # on AWS a rule of the bucket removes them then
 
 _MAX_BODY_MB = 256
+MEMORY_SHARE = 12  # of the memory that a dataset may take
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Settings:
         What ``/version`` answers; empty: what suits the Moodle that asks.
     max_body_bytes : int
         Size of the largest request.
+    max_dataset_bytes : int
+        Size of the largest dataset that came compressed, unpacked.
     report_days : int
         For how many days reports are kept after Moodle deleted their model.
     """
@@ -57,6 +64,7 @@ class Settings:
     directory: Path
     version: str
     max_body_bytes: int
+    max_dataset_bytes: int
     report_days: int
 
     @classmethod
@@ -71,6 +79,9 @@ class Settings:
         megabytes = environ.get(MAX_BODY_MB) or str(_MAX_BODY_MB)
         if not re.fullmatch(r"[1-9][0-9]{0,3}", megabytes):
             raise SettingsError(f"{MAX_BODY_MB} must be a whole number of megabytes, 1 to 9999.")
+        unpacked = environ.get(MAX_DATASET_MB) or str(_default_dataset_mb(environ))
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", unpacked):
+            raise SettingsError(f"{MAX_DATASET_MB} must be a whole number of megabytes, 1 to 9999.")
         answered = environ.get(VERSION, "")
         if answered and not version.is_version(answered):
             raise SettingsError(f"{VERSION} must be three numbers with dots between, like 3.0.5.")
@@ -95,6 +106,7 @@ class Settings:
             directory=_directory(environ),
             version=answered,
             max_body_bytes=int(megabytes) << 20,
+            max_dataset_bytes=int(unpacked) << 20,
             report_days=int(days),
         )
 
@@ -107,6 +119,14 @@ def _directory(environ: Mapping[str, str]) -> Path:
     if not Path(text).is_absolute():
         raise SettingsError(f"{DIRECTORY} must be the whole path of a directory, like /srv/models.")
     return Path(text)
+
+
+def _default_dataset_mb(environ: Mapping[str, str]) -> int:
+    """Return a share of the memory: beside the file there are its matrix and the learning."""
+    on_lambda = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    bytes_here = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    megabytes = int(on_lambda) if on_lambda.isdigit() else bytes_here >> 20
+    return min(max(megabytes // MEMORY_SHARE, 16), 9999)
 
 
 def _default_directory(environ: Mapping[str, str]) -> Path:

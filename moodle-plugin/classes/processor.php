@@ -186,13 +186,20 @@ class processor extends \mlbackend_python\processor {
     /**
      * Makes text of what came from the server: Moodle's log dialog takes it for HTML.
      *
+     * A line that is a link leads to the report on the server's own page, which asks for its password: ours replaces it.
+     * An evaluation's lines are escaped already, so no entity is escaped again.
+     *
      * @param \stdClass $result
      * @return \stdClass
      */
     private static function escaped(\stdClass $result): \stdClass {
-        $result->info = array_map(static function ($line): string {
-            return htmlspecialchars(is_string($line) ? $line : json_encode($line), ENT_NOQUOTES | ENT_SUBSTITUTE);
+        $lines = array_map(static function ($line): string {
+            return is_string($line) ? $line : json_encode($line);
         }, array_values((array) ($result->info ?? [])));
+        $lines = preg_grep('~^<a href="[^"<>]*">[^<>]*</a>$~', $lines, PREG_GREP_INVERT);
+        $result->info = array_map(static function (string $line): string {
+            return htmlspecialchars($line, ENT_NOQUOTES | ENT_SUBSTITUTE, 'UTF-8', false);
+        }, array_values($lines));
         return $result;
     }
 }

@@ -105,6 +105,7 @@ DAYS = ("-1", "31", "1.5", "²", "all")
         ("MAX_BODY_MB", "4.5", "must be a whole number of megabytes, 1 to 9999."),
         ("MAX_BODY_MB", "10000", "must be a whole number of megabytes, 1 to 9999."),
         ("MAX_BODY_MB", "ten", "must be a whole number of megabytes, 1 to 9999."),
+        ("MAX_DATASET_MB", "0", "must be a whole number of megabytes, 1 to 9999."),
         *(("REPORT_DAYS", days, "must be a whole number of days, 0 to 30.") for days in DAYS),
         ("VERSION", "3", "must be three numbers with dots between, like 3.0.5."),
         ("VERSION", "3.0.5\n", "must be three numbers with dots between, like 3.0.5."),
