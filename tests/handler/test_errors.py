@@ -263,7 +263,7 @@ def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
 
 
 def test_a_system_without_lightgbms_library_is_told_what_to_install(moodle, course, monkeypatch):
-    def load(*_):
+    def load(*_, **__):
         raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr("handler.models.models.train", load)
