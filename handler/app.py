@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.ctx import RequestContext
@@ -45,6 +46,10 @@ class Application(Flask):
         if is_known and _PREFIX.fullmatch(prefix):
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
             environ["PATH_INFO"] = f"/{name}"
+        public = urlsplit(self.config["SETTINGS"].public_url)
+        if public.netloc:  # what a proxy says of itself anybody could say
+            environ["wsgi.url_scheme"], environ["HTTP_HOST"] = public.scheme, public.netloc
+            environ["SCRIPT_NAME"] = public.path
         return super().request_context(environ)
 
 

@@ -20,10 +20,11 @@ VERSION = version.VARIABLE
 MAX_BODY_MB = "MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB"
 MAX_DATASET_MB = "MOODLE_MLBACKEND_PYTHON_MAX_DATASET_MB"
 REPORT_DAYS = "MOODLE_MLBACKEND_PYTHON_REPORT_DAYS"
+PUBLIC_URL = "MOODLE_MLBACKEND_PYTHON_PUBLIC_URL"
 
 VARIABLES = (
     *(users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION),
-    *(MAX_BODY_MB, MAX_DATASET_MB, REPORT_DAYS),
+    *(MAX_BODY_MB, MAX_DATASET_MB, REPORT_DAYS, PUBLIC_URL),
 )
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -34,6 +35,7 @@ MAX_REPORT_DAYS = 30  # on AWS a rule of the bucket removes them then
 
 _MAX_BODY_MB = 256
 MEMORY_SHARE = 12  # of the memory that a dataset may take
+_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Settings:
         Size of the largest request.
     max_dataset_bytes : int
         Size of the largest dataset that came compressed, unpacked.
+    public_url : str
+        Where others reach this server through a proxy; empty: as each request says.
     report_days : int
         For how many days reports are kept after Moodle deleted their model.
     """
@@ -66,6 +70,7 @@ class Settings:
     max_body_bytes: int
     max_dataset_bytes: int
     report_days: int
+    public_url: str
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -99,6 +104,12 @@ class Settings:
         days = environ.get(REPORT_DAYS) or str(MAX_REPORT_DAYS)
         if not re.fullmatch(r"[0-9]{1,2}", days) or int(days) > MAX_REPORT_DAYS:
             raise SettingsError(f"{REPORT_DAYS} must be a whole number of days, 0 to 30.")
+        public_url = environ.get(PUBLIC_URL, "")
+        if not _URL.fullmatch(public_url):
+            raise SettingsError(
+                f"{PUBLIC_URL} must be an address like https://analytics.example.org or "
+                "https://example.org/analytics."
+            )
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
             bucket=bucket,
@@ -108,6 +119,7 @@ class Settings:
             max_body_bytes=int(megabytes) << 20,
             max_dataset_bytes=int(unpacked) << 20,
             report_days=int(days),
+            public_url=public_url.rstrip("/"),
         )
 
 

@@ -15,12 +15,12 @@ from handler import current, errors
 from handler.models.model_id import decoded, encoded
 
 _COOKIE = "moodle-mlbackend"
-_SESSION_SECONDS = 12 * 3600
+_SESSION_SECONDS = 3600  # it cannot be revoked, so it does not last long
 _CONFIRMATION_SECONDS = 3600
 
 
 def begin(answer: Response, user: str) -> None:
-    """Begin a session: a cookie that lasts twelve hours, or until the browser is closed."""
+    """Begin a session, or renew it: a cookie that lasts an hour, or until the browser is closed."""
     answer.set_cookie(
         _COOKIE,
         f"{encoded(user)}:{_serializer(user, 'sign-in').dumps(user)}",

@@ -39,7 +39,7 @@ def _sign_in() -> None:
     is_page = request.blueprint == PAGES
     given = _credentials(request.headers.get("Authorization", ""))
     if given is None or given.type != "basic" or not given.username or given.password is None:
-        user = sessions.user() if is_page else None
+        user = g.session_of = sessions.user() if is_page else None
         if user is None:
             _require_users()
             raise errors.NotSignedIn if is_page else errors.NoCredentials

@@ -104,7 +104,8 @@ def style() -> Response:
 def ask_delete() -> str:
     """Ask before a model is deleted."""
     found = _model()
-    token = sessions.confirmation("delete", uniqueid=found.uniqueid, target=found.target)
+    facts = {"uniqueid": found.uniqueid, "target": found.target, "runs": _runs(found)}
+    token = sessions.confirmation("delete", **facts)
     return _page("delete.html", model=found, confirmation=token)
 
 
@@ -113,6 +114,8 @@ def delete() -> Response:
     facts = sessions.confirmed("delete")
     of = ModelId.of(g.user, facts["uniqueid"], "")
     note(model=of.unique_folder)
+    if _runs(current.overviews().one(g.user, of.uniqueid)) != facts["runs"]:
+        raise errors.ModelChanged
     current.models().delete(of)
     current.reports().delete(g.user, facts["target"])
     return _go(done="deleted")
@@ -189,6 +192,8 @@ def finish(answer: Response) -> Response:
         template = "signin.html" if may_sign_in else "error.html"
         answer.set_data(_page(template, sentence=sentence, next=_next()))
         answer.mimetype = "text/html"
+    if g.get("session_of") and "Set-Cookie" not in answer.headers:
+        sessions.begin(answer, g.session_of)
     answer.headers.setdefault("Content-Security-Policy", _POLICY)
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers["X-Content-Type-Options"] = "nosniff"
@@ -257,6 +262,11 @@ def _model() -> Overview:
     return current.overviews().one(g.user, uniqueid)
 
 
+def _runs(found: Overview) -> str:
+    """Return what predicts: a model that was trained meanwhile is not the one that was shown."""
+    return ",".join(sorted(part.run.name for part in found.trained if part.run))
+
+
 def _last_change(found: Overview, dirhash: str) -> tuple[ModelId, Run, Run]:
     """Return the run to go back from and the one to go back to; by now either may be gone."""
     for part in found.trained:
@@ -285,7 +295,9 @@ def _setup() -> dict[str, Any]:
     address = moodle_settings.Address(request.url_root)
     entered = address, g.user, "the password that you were given"
     commands = moodle_settings.commands(address, g.user, "PASSWORD")
+    is_forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For"))
     return {
+        "is_unsure": is_forwarded and not _on_lambda() and not current.settings().public_url,
         "path": address.path,
         "line": moodle_settings.line(address, g.user, "PASSWORD"),
         "form": moodle_settings.form(*entered),
@@ -295,9 +307,13 @@ def _setup() -> dict[str, Any]:
     }
 
 
+def _on_lambda() -> bool:
+    return "lambda.context" in request.environ
+
+
 def _limits() -> dict[str, Any]:
     """Return the limits of this deployment."""
-    on_lambda = "lambda.context" in request.environ
+    on_lambda = _on_lambda()
     megabytes = min(current.settings().max_body_bytes / 1e6, _LAMBDA_MB if on_lambda else 1e6)
     return {
         "on_lambda": on_lambda,

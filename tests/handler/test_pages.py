@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
 from handler import answers, errors
+from handler.app import create_app
 from handler.auth import sessions
 from handler.models.activity import Request
 from handler.models.evaluations import KeptEvaluation
@@ -485,6 +486,14 @@ def test_deleting_asks_first_and_leads_back_to_the_list(browser, models):
     assert "What to do next" in text(page)
 
 
+def test_a_model_that_was_trained_after_the_question_is_not_deleted(browser, moodle, course):
+    moodle.train(course.labelled(12))
+    page = browser.open(f"/delete?uniqueid={moodle.uniqueid}")
+    moodle.train(course.labelled(15))
+    assert errors.ModelChanged.sentence in text(browser.press(page, "Yes, delete it", 409))
+    assert moodle.export().status == 200
+
+
 def test_going_back_asks_first_and_leads_to_the_model(browser, moodle, course):
     moodle.train(course.labelled(12))
     before = moodle.export().body
@@ -603,6 +612,9 @@ def test_deleting_a_model_on_the_page_takes_its_reports_along(browser, moodle, c
 # signing in ---------------------------------------------------------------------------------------
 
 
+FIELDS = {"username": "default", "password": "sshhhh"}
+
+
 @pytest.fixture
 def form(client):
     """Sign in with the form, from a browser that asks for no password by itself."""
@@ -715,14 +727,43 @@ def test_a_cookie_is_kept_from_scripts_and_other_places(form):
     assert form().headers["Set-Cookie"].endswith("; HttpOnly; Path=/; SameSite=Lax")
 
 
-def test_a_cookie_lasts_twelve_hours(client, form, monkeypatch):
+def test_a_cookie_lasts_an_hour_and_is_renewed_by_use(client, form, monkeypatch):
     form()
     now = time.time()
-    clock = SimpleNamespace(time=lambda: now + 12 * 3600 - 60)
+    clock = SimpleNamespace()
     monkeypatch.setattr("itsdangerous.timed.time", clock)
-    assert client.get("/").status_code == 200
-    clock.time = lambda: now + 12 * 3600 + 60
-    assert client.get("/").status_code == 401
+    for minutes, status in [(50, 200), (100, 200), (170, 401)]:
+        clock.time = lambda minutes=minutes: now + minutes * 60
+        assert client.get("/").status_code == status
+
+
+def test_behind_a_proxy_the_public_address_counts(make_settings):
+    client = create_app(make_settings(PUBLIC_URL="https://a.example/ml")).test_client()
+    answer = client.post("/sign-in", data=FIELDS)
+    assert "; Secure; " in answer.headers["Set-Cookie"]
+    assert "; Path=/ml; " in answer.headers["Set-Cookie"]
+    assert answer.headers["Location"] == "/ml/"
+    basic = {"Authorization": "Basic ZGVmYXVsdDpzc2hoaGg="}
+    page = client.get("/", headers=basic | {"Host": "10.0.0.1:5000"}).text
+    assert "a.example" in page
+    assert "10.0.0.1" not in page
+
+
+def test_without_it_no_scheme_is_claimed_behind_a_proxy(client):
+    headers = {"Authorization": "Basic ZGVmYXVsdDpzc2hoaGg=", "X-Forwarded-For": "10.0.0.2"}
+    page = client.get("/", headers=headers).text
+    assert "MOODLE_MLBACKEND_PYTHON_PUBLIC_URL" in page
+    assert "HTTPS</dt>" not in page
+
+
+@pytest.mark.parametrize("path", ["/\t/evil.example/", "//evil.example/", "/\\evil.example/"])
+def test_no_link_leads_to_another_host(client, path):
+    for name, post in (("sign-in", FIELDS), ("", None), ("a\nb", None)):
+        method = "POST" if post else "GET"
+        environ = {"PATH_INFO": path + name}
+        answer = client.open("/", method=method, data=post, environ_overrides=environ)
+        assert answer.status_code == 404
+        assert "evil" not in answer.headers.get("Location", "") + answer.text
 
 
 def test_a_cookie_opens_none_of_moodles_endpoints(client, form):

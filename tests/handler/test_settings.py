@@ -50,6 +50,7 @@ def test_all_can_be_set():
         "VERSION": "3.2.1",
         "MAX_BODY_MB": "10",
         "REPORT_DAYS": "7",
+        "PUBLIC_URL": "https://a.example/ml/",
     }
     given = Settings.from_environ({PREFIX + name: value for name, value in values.items()})
     assert given.users.check("a", "b")
@@ -57,6 +58,7 @@ def test_all_can_be_set():
     assert given.directory == Path("/srv/models")
     assert given.max_body_bytes == 10 << 20
     assert given.report_days == 7
+    assert given.public_url == "https://a.example/ml"
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -97,6 +99,11 @@ def test_a_user_without_a_home_directory_needs_a_directory_or_a_bucket(monkeypat
 DAYS = ("-1", "31", "1.5", "²", "all")
 
 
+WRONG_URL = (
+    "must be an address like https://analytics.example.org or https://example.org/analytics."
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -107,6 +114,7 @@ DAYS = ("-1", "31", "1.5", "²", "all")
         ("MAX_BODY_MB", "ten", "must be a whole number of megabytes, 1 to 9999."),
         ("MAX_DATASET_MB", "0", "must be a whole number of megabytes, 1 to 9999."),
         *(("REPORT_DAYS", days, "must be a whole number of days, 0 to 30.") for days in DAYS),
+        *(("PUBLIC_URL", url, WRONG_URL) for url in ("a.example", "ftp://a", "https://a b", "//a")),
         ("VERSION", "3", "must be three numbers with dots between, like 3.0.5."),
         ("VERSION", "3.0.5\n", "must be three numbers with dots between, like 3.0.5."),
         ("VERSION", "3.0.5-dev", "must be three numbers with dots between, like 3.0.5."),
