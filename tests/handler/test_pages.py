@@ -264,7 +264,7 @@ def test_the_model_changed_last_is_listed_first_and_names_are_told_apart(browser
     for i, age in enumerate((9, 2, 5)):
         put(models, run(age, target=TARGET), model=ModelId("default", f"{i}abcdefgh", "e"))
     keep(models, ModelId("default", "unnamed", "e"), target="", time_splitting="")
-    shown = re.findall(r"<h3>.*?</h3>", browser.open("/"), re.S)
+    shown = re.findall(r"<h3><a.*?</h3>", browser.open("/"), re.S)
     assert [text(f"<body>{title}")[-8:].strip("() ") for title in shown] == [
         *("unnamed", "1abcdef", "2abcdef", "0abcdef")
     ]
