@@ -234,3 +234,41 @@ def fitted(
     weights, biases = fit(values)
     weights[0][width:] *= PRIOR_SCALE
     return Dense(preparation, tuple(weights), tuple(biases), from_prior)
+
+
+def targets(
+    y: NDArray[np.intp], weights: NDArray[np.float64], n_classes: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return which class each sample is of, and its share of all weight.
+
+    Returns
+    -------
+    truth : ndarray of shape (n_samples, n_outputs), float32
+    share : ndarray of shape (n_samples, 1), float32
+    """
+    truth = y[:, None] == (1 if n_classes == 2 else np.arange(n_classes))
+    return truth.astype(np.float32), (weights / weights.sum()).astype(np.float32)[:, None]
+
+
+def log_loss(
+    scores: NDArray[np.floating[Any]], truth: NDArray[np.float32], share: NDArray[np.float32]
+) -> tuple[float, NDArray[np.floating[Any]]]:
+    """Return the mean log-loss of scores, and its slope at each.
+
+    Parameters
+    ----------
+    scores, truth : ndarray of shape (n_samples, n_outputs), float32
+        One output for two classes, which the logistic function turns into a probability; else one
+        for each class.
+    share : ndarray of shape (n_samples, 1), float32
+    """
+    from scipy.special import expit, logsumexp
+
+    if scores.shape[1] == 1:
+        losses, error = np.logaddexp(0, scores) - truth * scores, expit(scores)
+    else:
+        log_p = scores - logsumexp(scores, axis=1, keepdims=True)
+        losses, error = -truth * log_p, np.exp(log_p)
+    error -= truth
+    error *= share
+    return float((losses * share).sum()), error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.families.dense import Dense, Layers, fitted, prepared
+from mlcore.families.dense import Dense, Layers, fitted, log_loss, prepared, targets
 from mlcore.families.family import Family, Setting
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def fit_net(
         for two classes.
     """
     from scipy.optimize import minimize
-    from scipy.special import expit, logsumexp
 
     n_outputs = 1 if n_classes == 2 else n_classes
     shapes = [(X.shape[1], _UNITS), (_UNITS, n_outputs)]
@@ -97,8 +96,7 @@ def fit_net(
     start += [random.uniform(-b, b, n_out) for b, (_, n_out) in zip(bounds, shapes, strict=True)]
     ends = np.cumsum([layer.size for layer in start])
     total = weights.sum()
-    share = (weights / total).astype(np.float32)[:, None]
-    truth = (y[:, None] == (1 if n_outputs == 1 else np.arange(n_classes))).astype(np.float32)
+    truth, share = targets(y, weights, n_classes)
 
     def layers(numbers: NDArray[np.float32]) -> Layers:
         pieces = np.split(numbers, ends[:-1])
@@ -112,13 +110,7 @@ def fit_net(
         np.maximum(hidden, 0, out=hidden)
         scores = hidden @ second
         scores += second_bias
-        if n_outputs == 1:
-            losses, error = np.logaddexp(0, scores) - truth * scores, expit(scores)
-        else:
-            log_p = scores - logsumexp(scores, axis=1, keepdims=True)
-            losses, error = -truth * log_p, np.exp(log_p)
-        error -= truth
-        error *= share
+        lost, error = log_loss(scores, truth, share)
         back = error @ second.T
         back *= hidden > 0
         slope = np.concatenate(
@@ -127,7 +119,7 @@ def fit_net(
         connections = numbers[: ends[1]]
         slope[: ends[1]] += decay / total * connections
         penalty = decay / total * float(connections @ connections) / 2
-        return float((losses * share).sum()) + penalty, slope
+        return lost + penalty, slope
 
     found = minimize(
         loss,

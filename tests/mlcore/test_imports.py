@@ -42,11 +42,21 @@ def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, cour
     assert not modules & HEAVY
 
 
+LEARN = """
+from mlcore import evaluate, read_labelled, train
+from infra.lab.course import Course
+dataset = read_labelled(Course(3, minority=0.5, unused=0).labelled({rows}))
+{call}
+"""
+
+
 @pytest.mark.parametrize("call", ["train(dataset)", "evaluate(dataset, 1)"])
 def test_learning_imports_what_it_needs_when_it_is_called(call):
-    modules = imported_by(
-        "from mlcore import evaluate, read_labelled, train\n"
-        "from infra.lab.course import Course\n"
-        f"{call.replace('dataset', 'read_labelled(Course(3, minority=0.5).labelled(8))')}\n"
-    )
+    modules = imported_by(LEARN.format(rows=8, call=call))
     assert not modules & {"lightgbm", "matplotlib", "pandas"}
+
+
+def test_training_on_more_samples_than_a_forest_is_tried_on_imports_no_scikit_learn():
+    modules = imported_by(LEARN.format(rows=5_000, call="train(dataset)"))
+    assert "scipy" in modules
+    assert not modules & {"sklearn", "lightgbm", "joblib"}

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from mlcore.estimator import BlendedClassifier
-from mlcore.families import boosting, net
+from mlcore.families import boosting, linear, net
 from mlcore.families.boosting import Boosting
 from mlcore.families.dense import PRIOR_SCALE, Preparation, inputs
 from mlcore.families.family import prior_scores, probabilities
@@ -42,27 +42,26 @@ def own(monkeypatch):
     """What the libraries fitted, in the order of fitting."""
     fitted = []
 
-    def spy(cls):
-        class Spy(cls):
-            def fit(self, *args, **kwargs):
-                fitted.append(self)
-                return super().fit(*args, **kwargs)
-
-        return Spy
+    def fit_linear(X, y, *args):
+        (weights,), (bias,) = own_linear(X, y, *args)
+        fitted.append(LogisticRegression(max_iter=1_000).fit(X, y))
+        fitted[-1].coef_, fitted[-1].intercept_ = weights.T.copy(), bias.copy()
+        return [weights], [bias]
 
     def flattened(text, *args):
         fitted.append(lightgbm.Booster(model_str=text))
         return flat(text, *args)
 
     def fit_net(X, y, *args):
-        layers = library_net(X, y, *args)
+        layers = own_net(X, y, *args)
         fitted.append(MLPClassifier((20,), solver="lbfgs", max_iter=1).fit(X, y))
         fitted[-1].coefs_, fitted[-1].intercepts_ = copy.deepcopy(layers)
         return layers
 
-    flat, library_net = boosting.flattened, net.fit_net
+    flat, own_net = boosting.flattened, net.fit_net
     monkeypatch.setattr(boosting, "flattened", flattened)
-    monkeypatch.setattr("sklearn.linear_model.LogisticRegression", spy(LogisticRegression))
+    own_linear = linear.fit_linear
+    monkeypatch.setattr(linear, "fit_linear", fit_linear)
     monkeypatch.setattr(net, "fit_net", fit_net)
     return fitted
 
