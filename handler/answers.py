@@ -21,6 +21,7 @@ UNTRAINED = "Provided model have not been trained yet"
 # Moodle drops a prediction with a lower score
 MIN_PREDICTION_SCORE = 0.6
 
+_MOST_DIGITS = 12  # of a number in a sentence
 _ROWS = 1 << 12  # of an answer, at a time
 
 # name in Moodle's answer, name of the measure
@@ -95,15 +96,17 @@ def of_evaluation(evaluation: Evaluation, min_score: float, max_deviation: float
     status, info = OK, []
     if answer["score"] < min_score:
         status |= LOW_SCORE
+        score, least = told_apart(answer["score"], min_score, 2)
         info.append(
-            f"The model predicts not well enough: its score is {answer['score']:.2f}, and at least "
-            f"{min_score:.2f} is asked for. Other indicators or another analysis interval may help."
+            f"The model predicts not well enough: its score is {score}, and at least "
+            f"{least} is asked for. Other indicators or another analysis interval may help."
         )
     if deviation > max_deviation:
         status |= NOT_ENOUGH_DATA
+        varies, most = told_apart(deviation, max_deviation, 3)
         info.append(
             f"There is not enough data for a reliable result: from one part of it to another the "
-            f"score varies by {deviation:.3f}, and at most {max_deviation:.3f} is accepted."
+            f"score varies by {varies}, and at most {most} is accepted."
         )
     done = len(evaluation.iterations)
     if done < evaluation.n_asked:
@@ -113,6 +116,13 @@ def of_evaluation(evaluation: Evaluation, min_score: float, max_deviation: float
         answer["auc"] = evaluation.mean("auc")
         answer["auc_deviation"] = evaluation.deviation("auc")
     return answer
+
+
+def told_apart(number: float, bound: float, digits: int) -> tuple[str, str]:
+    """Return a number and what it is compared with, rounded so that they do not look alike."""
+    while digits < _MOST_DIGITS and f"{number:.{digits}f}" == f"{bound:.{digits}f}":
+        digits += 1
+    return f"{number:.{digits}f}", f"{bound:.{digits}f}"
 
 
 def without_evaluation(

@@ -59,7 +59,9 @@ def training() -> Json:
     """Learn from a labelled dataset."""
     model = fields.model_id()
     key = request.headers.get("Idempotency-Key", "")
-    answer = verbs.train(current.models(), model, fields.dataset(), key)
+    answer = verbs.train(
+        current.models(), model, fields.dataset(), key, current.settings().memory_bytes
+    )
     current.note_request(refused=" ".join(answer["info"]))
     return answer
 
@@ -87,7 +89,13 @@ def evaluation() -> Json:
     )
     data = fields.dataset()
     answer, runid = verbs.evaluate(
-        current.models(), current.evaluations(), model, data, criteria, trained
+        current.models(),
+        current.evaluations(),
+        model,
+        data,
+        criteria,
+        trained,
+        current.settings().memory_bytes,
     )
     current.note_request()
     # Moodle shows these lines as HTML, and its log dialog even runs scripts in them

@@ -56,6 +56,8 @@ class Settings:
         Size of the largest request.
     max_dataset_bytes : int
         Size of the largest dataset that came compressed, unpacked.
+    memory_bytes : int
+        What there is: of the function on Lambda, elsewhere of the machine.
     public_url : str
         Where others reach this server through a proxy; empty: as each request says.
     report_days : int
@@ -69,6 +71,7 @@ class Settings:
     version: str
     max_body_bytes: int
     max_dataset_bytes: int
+    memory_bytes: int
     report_days: int
     public_url: str
 
@@ -118,6 +121,7 @@ class Settings:
             version=answered,
             max_body_bytes=int(megabytes) << 20,
             max_dataset_bytes=int(unpacked) << 20,
+            memory_bytes=_memory_mb(environ) << 20,
             report_days=int(days),
             public_url=public_url.rstrip("/"),
         )
@@ -135,10 +139,13 @@ def _directory(environ: Mapping[str, str]) -> Path:
 
 def _default_dataset_mb(environ: Mapping[str, str]) -> int:
     """Return a share of the memory: beside the file there are its matrix and the learning."""
+    return min(max(_memory_mb(environ) // MEMORY_SHARE, 16), 9999)
+
+
+def _memory_mb(environ: Mapping[str, str]) -> int:
     on_lambda = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     bytes_here = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    megabytes = int(on_lambda) if on_lambda.isdigit() else bytes_here >> 20
-    return min(max(megabytes // MEMORY_SHARE, 16), 9999)
+    return int(on_lambda) if on_lambda.isdecimal() else bytes_here >> 20
 
 
 def _default_directory(environ: Mapping[str, str]) -> Path:

@@ -55,6 +55,13 @@ class HeaderTooLong(DatasetError):
     )
 
 
+class TooLittleMemory(DatasetError):
+    sentence = (
+        "This dataset needs {needed} MB of memory and the server has {available} MB: give it "
+        "{needed} MB or more (on AWS memory_size in zappa_settings.json, then run up again)."
+    )
+
+
 class MissingMetadata(DatasetError):
     sentence = "The dataset's first line does not name {name}, which Moodle always sends."
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
-from mlcore.examples import Examples
+from mlcore.examples import LEAST_FEATURES, MAX_CELLS, Examples
 from mlcore.importance import importance
 from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
+from mlcore.memory import require
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -24,6 +25,7 @@ Counts = NDArray[np.int64]
 TEST_SHARE = 0.2
 _HALVINGS = 3  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
+_MOST_PREDICTED = 5_000_000  # samples in all iterations, whose probabilities are kept
 _SPARE = 0.5  # seconds for what has no clock of its own
 _FOR_ITERATIONS = 0.6  # of the time left after the first one
 _FOR_IMPORTANCE = 0.5  # of the time left then; the curves get the rest
@@ -65,6 +67,7 @@ def evaluate(
     n_iterations: int,
     classifier: Classifier | None = None,
     deadline: float | None = None,
+    memory: int | None = None,
 ) -> Evaluation:
     """Measure how well samples that were not learned from are predicted.
 
@@ -80,16 +83,22 @@ def evaluate(
     deadline : float or None
         Time (of `time.monotonic`) by which to end, if need be with fewer iterations (one at least)
         and less of what explains them.
+    memory : int or None
+        Bytes that there are for the process; None: as many as it needs.
 
     Raises
     ------
+    mlcore.errors.TooLittleMemory
     mlcore.errors.TooFewToEvaluate
     mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
         When `classifier` is for another kind of dataset.
     """
     if classifier is not None:
         dataset = _as_known(dataset, classifier)
-    examples = Examples.of(dataset)
+    width = max(dataset.X.shape[1], LEAST_FEATURES)
+    max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * width)
+    examples = Examples.of(dataset, max_cells)
+    require(memory, dataset.X.size, examples.X.size)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]
     fits: _Fits | None = None
     if classifier is None:
@@ -107,7 +116,8 @@ def evaluate(
         for i in range(n_iterations)
     ]
     deadline = None if deadline is None else deadline - _SPARE
-    results, longest = _run(test, splits, deadline)
+    n_threads = max(1, MAX_CELLS // examples.X.size)  # each needs memory of its own
+    results, longest = _run(test, splits, deadline, n_threads)
     held = np.stack(splits[: len(results)])
     predicted = np.stack([probabilities for probabilities, _ in results])
     tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
@@ -228,7 +238,7 @@ def _drawn(
 
 
 def _run(
-    test: _Test, splits: list[Counts], deadline: float | None
+    test: _Test, splits: list[Counts], deadline: float | None, most_threads: int
 ) -> tuple[list[tuple[Floats, Classifier]], float]:
     """Return the results of the iterations for which there is time, and how long one took."""
     import joblib
@@ -237,7 +247,7 @@ def _run(
     results = [test(splits[0])]
     longest = time.monotonic() - began
     until = _until(deadline, _FOR_ITERATIONS)
-    n_threads = joblib.cpu_count()
+    n_threads = min(joblib.cpu_count(), most_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         for at in range(1, len(splits), n_threads):
             began = time.monotonic()

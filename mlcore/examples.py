@@ -20,6 +20,7 @@ from mlcore.dataset import MAX_FEATURES, Labelled
 KIND = "moodle-examples"
 FORMAT = 2
 MAX_CELLS = 20_000_000  # distinct samples times features; what a fit costs grows with them
+LEAST_FEATURES = 50  # what a sample costs where it has fewer
 _KEPT_PER_CLASS = 100  # of each class, however rare, when there are too many examples
 _RECENT = 3  # trainings that a later file may repeat
 # Fewer distinct samples than this are never taken for a repetition: to count some samples twice is
@@ -87,7 +88,7 @@ class Examples:
         digests = _digests(dataset.X, dataset.y, dataset.feature_names)
         digests, first, counts = np.unique(digests, return_index=True, return_counts=True)
         is_rare = _is_repeated(counts, counts, counts)
-        kept = _kept(dataset.y[first], max_cells // dataset.X.shape[1])
+        kept = _kept(dataset.y[first], max_cells, dataset.X.shape[1])
         first, counts = first[kept], counts[kept]
         n_samples = len(dataset.y)
         return cls(
@@ -149,7 +150,7 @@ class Examples:
 
         digests, first = np.unique(np.concatenate([known.digests, new.digests]), return_index=True)
         y = np.concatenate([known.y, new.y])[first]
-        kept = _kept(y, max_cells // len(names))
+        kept = _kept(y, max_cells, len(names))
         here, there = (np.searchsorted(digests, part.digests) for part in (known, new))
 
         def spread(counts: Counts, at: NDArray[np.intp]) -> Counts:
@@ -289,12 +290,17 @@ def _joined(
     return X
 
 
-def _kept(y: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
-    """Say which samples are kept, of those in the order of their digests."""
+def _kept(y: NDArray[np.int64], max_cells: int, n_features: int) -> NDArray[np.bool_]:
+    """Say which samples are kept, of those in the order of their digests.
+
+    Of more than two classes trees have as many scores, so a sample costs that many times as much.
+    """
+    classes = np.unique(y)
+    n_scores = len(classes) if len(classes) > 2 else 1
     kept = np.zeros(len(y), dtype=bool)
-    kept[: max(limit, 1)] = True
+    kept[: max(1, max_cells // (max(n_features, LEAST_FEATURES) * n_scores))] = True
     if not kept.all():
-        for value in np.unique(y):
+        for value in classes:
             kept[np.flatnonzero(y == value)[:_KEPT_PER_CLASS]] = True
     return kept
 

@@ -8,6 +8,7 @@ from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import MAX_CELLS, Examples
+from mlcore.memory import require
 
 
 def train(
@@ -16,6 +17,7 @@ def train(
     prior: Classifier | None = None,
     max_cells: int = MAX_CELLS,
     find_repeated: bool = True,
+    memory: int | None = None,
 ) -> tuple[Classifier, Examples]:
     """Learn from a dataset and from all that was learned before.
 
@@ -34,6 +36,8 @@ def train(
         How many distinct examples to keep, times features.
     find_repeated : bool
         Whether to look for a recent dataset in this one (see `Examples.learn`).
+    memory : int or None
+        Bytes that there are for the process; None: as many as it needs.
 
     Returns
     -------
@@ -45,6 +49,7 @@ def train(
     ------
     mlcore.errors.ClassesMissing
         When samples of one class only are known, new and old, and there is no imported model.
+    mlcore.errors.TooLittleMemory
     mlcore.errors.OtherIndicators, mlcore.errors.OtherTarget, mlcore.errors.OtherFeatures
         When the dataset belongs to another model.
     """
@@ -57,6 +62,7 @@ def train(
     if len(present) < 2 and prior is None:
         missing = sorted(set(examples.classes) - set(present.tolist()))
         raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
+    require(memory, dataset.X.size, examples.X.size)
     return fit(examples, dataset.feature_names, prior), examples
 
 

@@ -96,7 +96,12 @@ class Models:
     # changes --------------------------------------------------------------------------------------
 
     def learn(
-        self, model: ModelId, digest: str, read: Callable[[], Labelled], key: str = ""
+        self,
+        model: ModelId,
+        digest: str,
+        read: Callable[[], Labelled],
+        key: str = "",
+        memory: int | None = None,
     ) -> None:
         """Train a model with one more dataset.
 
@@ -113,6 +118,8 @@ class Models:
             Returns the dataset; not called when it was already learned.
         key : str
             By which the client tells trainings apart (``Idempotency-Key``); "" if it does not.
+        memory : int or None
+            Bytes that there are for the process; None: as many as it needs.
 
         Raises
         ------
@@ -135,7 +142,9 @@ class Models:
             dataset = parsed()
             learned, prior = self._learned(model, run)
             with stage("fit"):
-                classifier, examples = train(dataset, learned, prior, find_repeated=not key)
+                classifier, examples = train(
+                    dataset, learned, prior, find_repeated=not key, memory=memory
+                )
             training = Training(digest, len(dataset.y), time.time(), key, examples.is_rare)
             with stage("encode"):
                 objects = {

@@ -46,7 +46,9 @@ class Criteria(NamedTuple):
     n_iterations: int
 
 
-def train(models: Models, model: ModelId, data: bytes, key: str = "") -> Json:
+def train(
+    models: Models, model: ModelId, data: bytes, key: str = "", memory: int | None = None
+) -> Json:
     """Learn from a labelled dataset, and return Moodle's answer.
 
     Parameters
@@ -57,6 +59,8 @@ def train(models: Models, model: ModelId, data: bytes, key: str = "") -> Json:
     key : str
         The same one is the same training, another one another, whatever the data; "" leaves that
         to the data.
+    memory : int or None
+        Bytes that there are for the process; None: as many as it needs.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def train(models: Models, model: ModelId, data: bytes, key: str = "") -> Json:
     """
     try:
         key = key and _digest(key.encode())
-        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data), key)
+        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data), key, memory)
     except NotEnoughData as error:
         return {
             "status": answers.NOT_ENOUGH_DATA,
@@ -99,6 +103,7 @@ def evaluate(
     data: bytes,
     criteria: Criteria,
     trained: ModelId | None = None,
+    memory: int | None = None,
 ) -> tuple[Json, int]:
     """Evaluate a dataset, or a trained model on a dataset, and keep the result with its report.
 
@@ -113,6 +118,8 @@ def evaluate(
     criteria : Criteria
     trained : ModelId, optional
         The trained model to test as it is; None: fresh ones are fitted.
+    memory : int or None
+        Bytes that there are for the process; None: as many as it needs.
 
     Returns
     -------
@@ -142,7 +149,7 @@ def evaluate(
         note(rows=len(dataset.y), features=dataset.X.shape[1])
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
     claim = evaluations.claim(model)
-    answer, result = _evaluated(dataset, criteria, classifier)
+    answer, result = _evaluated(dataset, criteria, classifier, memory)
     with stage("report"):
         log = report.evaluation_log(answer, result, context)
     found = report.verdict(answer, result, context.target)
@@ -182,7 +189,7 @@ def delete(models: Models, reports: Reports, model: ModelId) -> None:
 
 
 def _evaluated(
-    dataset: Labelled | None, criteria: Criteria, classifier: Classifier | None
+    dataset: Labelled | None, criteria: Criteria, classifier: Classifier | None, memory: int | None
 ) -> tuple[Json, Evaluation | None]:
     """Return Moodle's answer and what was measured, None where nothing could be."""
     accepted = (criteria.min_score, criteria.max_deviation)
@@ -191,7 +198,7 @@ def _evaluated(
     try:
         with stage("evaluate"):
             result = mlcore.evaluate(
-                dataset, criteria.n_iterations, classifier, deadline(_LOG_SECONDS)
+                dataset, criteria.n_iterations, classifier, deadline(_LOG_SECONDS), memory
             )
     except NotEnoughData as error:
         return answers.without_evaluation(answers.NOT_ENOUGH_DATA, str(error), *accepted), None

@@ -48,15 +48,17 @@ def verdict(answer: dict[str, Any], evaluation: Evaluation | None, target: str) 
     guess = labels.short_label(target, baseline.class_)
     score, deviation = answer["score"], answer["score_deviation"]
     if answer["status"] & answers.LOW_SCORE:
+        found, least = answers.told_apart(score, answer["min_score"], 2)
         why = (
-            f"Its score is {score:.2f}, and this evaluation asks for {answer['min_score']:.2f}. "
+            f"Its score is {found}, and this evaluation asks for {least}. "
             "Try other indicators or another analysis interval."
         )
         return Verdict("bad", "No: this model predicts too poorly", why)
     if answer["status"] & answers.NOT_ENOUGH_DATA:
+        varies, most = answers.told_apart(deviation, answer["accepted_deviation"], 3)
         why = (
-            f"From one part of the data to another its score varies by {deviation:.3f}, and at "
-            f"most {answer['accepted_deviation']:.3f} is accepted. Evaluate again when more "
+            f"From one part of the data to another its score varies by {varies}, and at "
+            f"most {most} is accepted. Evaluate again when more "
             "courses have ended."
         )
         return Verdict("bad", "Not yet: there is too little data to be sure", why)

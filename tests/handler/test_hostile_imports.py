@@ -36,9 +36,10 @@ def moodle(make_moodle, app):
 
 
 def stored(app):
-    """All that the application keeps."""
+    """All that the application keeps, but for the notes of what was asked."""
     folder = app.config["SETTINGS"].directory
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.parent.name != "requests"}
 
 
 def refused(moodle, data):

@@ -61,6 +61,12 @@ def test_all_can_be_set():
     assert given.public_url == "https://a.example/ml"
 
 
+def test_on_lambda_the_memory_is_the_functions():
+    on_lambda = Settings.from_environ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"})
+    assert on_lambda.memory_bytes == 1769 << 20
+    assert Settings.from_environ({}).memory_bytes > 0
+
+
 def test_an_empty_variable_counts_as_not_set():
     empty = Settings.from_environ(dict.fromkeys(settings.VARIABLES, ""))
     unset = Settings.from_environ({})

@@ -423,7 +423,7 @@ ARRAYS |= {
         damaged("a node of several trees"),
     ),
     "a feature beyond the end": (
-        _tree("feature", _setting(0, 8)),
+        _tree("feature", _setting(0, 9)),
         damaged("a feature out of range"),
     ),
     "a feature below zero": (_tree("feature", _setting(0, -1)), damaged("a feature out of")),
@@ -490,7 +490,7 @@ DESCRIPTIONS: Attacks = {
     "a class that is no number": (_facts(classes=[0, "1"]), damaged("no classes")),
     "a class of 1e308": (_facts(classes=[0, 1e308]), damaged("no classes")),
     "a class twice": (_facts(classes=[1, 1]), damaged("no classes")),
-    "a class too many": (_facts(classes=[0, 1, 2]), damaged("")),
+    "a class too many": (_facts(classes=[0, 1, 2, 3]), damaged("")),
     "100,000 classes": (_facts(classes=[*range(100_000)]), damaged("no classes")),
     "100,000 names": (_facts(feature_names=[""] * 100_000), damaged("no feature names")),
     "names that are numbers": (_facts(feature_names=[1] * 8), damaged("no feature names")),

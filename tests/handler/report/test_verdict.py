@@ -44,6 +44,15 @@ def test_the_deviation_that_is_accepted_is_accepted_and_more_is_not(good):
     assert "varies by 0.050, and at most 0.040" in said.why
 
 
+def test_what_looks_alike_is_told_with_more_digits(make_measures, make_evaluation):
+    close = make_evaluation([make_measures(0.6979, 0.8)] * 2)
+    assert "score is 0.698, and this evaluation asks for 0.700." in told(close).why
+    (sentence,) = answers.of_evaluation(close, 0.7, 0.05)["info"]
+    assert "its score is 0.698, and at least 0.700 is asked for" in sentence
+    varying = make_evaluation([make_measures(0.75), make_measures(0.8306)])
+    assert "varies by 0.0403, and at most 0.0400" in told(varying, max_deviation=0.04).why
+
+
 def test_a_low_score_is_told_before_a_large_deviation(good):
     assert told(good, min_score=0.9, max_deviation=0).headline.startswith("No:")
 
