@@ -133,7 +133,9 @@ class Reports:
 
     def _is_over(self, key: str) -> bool:
         name = _NAME.fullmatch(key.rpartition("/")[2])
-        return not name or time.time() - int(name["deleted"]) / 1000 > self._days * _DAY
+        if not name:  # a file of somebody else
+            return False
+        return time.time() - int(name["deleted"]) / 1000 > self._days * _DAY
 
 
 def _folder(user: str, target: str | None = None) -> str:
