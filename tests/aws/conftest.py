@@ -38,6 +38,7 @@ from tests.handler.conftest import USERS, moodle_at
 
 REGION = AWS["AWS_DEFAULT_REGION"]
 NAME = "moodle-mlbackend-production"
+RECORDING = Path(__file__).parent / "recording"
 GATEWAYS = {"function-url": FUNCTION_URL, "rest-api": REST_API, "http-api": HTTP_API}
 
 
@@ -163,15 +164,28 @@ def doors(made_up_lambda):
 
 
 @pytest.fixture(scope="session")
-def run(environment, doors):
+def record(tmp_path_factory):
+    """The file in which each call of AWS is noted that the commands make."""
+    return tmp_path_factory.mktemp("calls") / "record"
+
+
+@pytest.fixture(scope="session")
+def recorded(record):
+    """Return all calls so far: service, operation, parameters."""
+    return lambda: [json.loads(line) for line in record.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def run(environment, doors, record):
     """Run a command line in the project and return what it said."""
+    recording = {"RECORD_CALLS": str(record), "PYTHONPATH": str(RECORDING)}
     ports = json.dumps({kind: door.port for kind, door in doors.items()})
 
     def run(*command):
         done = subprocess.run(
             command,
             cwd=build.ROOT,
-            env=environment | {PORTS: ports},
+            env=environment | recording | {PORTS: ports},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

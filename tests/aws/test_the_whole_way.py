@@ -5,6 +5,7 @@ The tests follow each other. Of what is typed, only where AWS's addresses lead i
 
 import json
 import re
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from infra.aws import function_url, policies, zappa_settings
 from infra.lab.course import Course
 from tests.aws.conftest import NAME
 from tests.infra.iam import allows
+from tests.infra.rights import OF_ZAPPA, needed
 
 
 @pytest.fixture
@@ -64,8 +66,12 @@ def test_a_dry_run_says_what_up_does(announced, deployed):
         assert f"[{number}/7] {step}\n" in deployed
 
 
-def test_up_tests_both_addresses_with_the_deployed_code(deployed):
-    for address in (r"https://\S+\.on\.aws \(function URL\)", r"https://\S+/production \(API"):
+def test_up_tests_each_address_with_the_deployed_code(deployed):
+    for address in (
+        r"https://\S+\.on\.aws \(function URL\)",
+        r"https://\S+\.amazonaws\.com \(HTTP API\)",
+        r"https://\S+/production \(REST API\)",
+    ):
         said = r".*\n    /version says 3\.0\.5\n    training: .* s\n    prediction: .* s\n"
         assert re.search(address + said, deployed)
 
@@ -150,6 +156,19 @@ def test_status(deployed, infra, zappa, client):
     assert url in shown
 
 
+def test_tail(deployed, zappa, client, names):
+    logs = client("logs")
+    logs.create_log_stream(logGroupName=names.log_group, logStreamName="instance")
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName=names.log_group,
+        logStreamName="instance",
+        logEvents=[{"timestamp": now, "message": "a line of the log"}],
+    )
+    shown = zappa("tail", "production", "--disable-keep-open", "--since", "1h")
+    assert "a line of the log" in shown
+
+
 def test_a_new_user_can_do_its_work_at_once_and_the_code_is_the_same(
     deployed, infra, doors, client, stored_users
 ):
@@ -212,3 +231,11 @@ def test_down_with_models_leaves_nothing(deployed, infra, buckets):
 def buckets(client):
     """Returns the names of all buckets."""
     return lambda: {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]}
+
+
+def test_the_printed_policy_allows_all_that_was_asked(deployed, recorded, names):
+    """Of AWS, by all commands above and by the Zappa that they ran."""
+    asked = {pair for call in recorded() for pair in needed(names, *call)}
+    policy = policies.deployer()
+    assert {pair for pair in asked if not allows(policy, *pair)} == set()
+    assert {action for action, _ in asked} >= OF_ZAPPA

@@ -10,6 +10,14 @@ import cfnlint
 
 from infra.aws.resources import bucket_arn
 
+# what only Zappa asks for, with our settings
+OF_ZAPPA = {
+    "cloudformation:UpdateStack",
+    "cloudwatch:GetMetricStatistics",
+    "events:ListRuleNamesByTarget",
+    "logs:DescribeLogStreams",
+}
+
 _S3 = {
     "CompleteMultipartUpload": ["s3:PutObject"],
     "CreateMultipartUpload": ["s3:PutObject"],
