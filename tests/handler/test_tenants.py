@@ -123,8 +123,12 @@ def two_users(draw):
 
 def told(answer):
     """An answer without what differs from run to run."""
-    headers = {name: value for name, value in answer.headers.items() if name != "Date"}
-    return answer.status, headers, re.sub(rb"\d{13}", b"RUNID", answer.body)
+    body = re.sub(rb"\d{13}", b"RUNID", answer.body)
+    # the link to the report holds the names that were asked for, whoever asks
+    body, links = re.subn(rb"report\?uniqueid=[^>]*>", b"report>", body)
+    differing = {"Date", "Content-Length"} if links else {"Date"}
+    headers = {name: value for name, value in answer.headers.items() if name not in differing}
+    return answer.status, headers, body
 
 
 def story(moodle, runid, labelled, unlabelled):
