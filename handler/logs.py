@@ -11,6 +11,10 @@ from contextvars import ContextVar
 from typing import Any
 
 _log = logging.getLogger(__name__)
+
+# Too large, too many, too late: refusals that somebody should know of (see infra.aws.alarms).
+_ALARMING = (413, 429, 504)
+
 _cold = True
 
 _line: ContextVar[dict[str, Any] | None] = ContextVar("line", default=None)
@@ -28,7 +32,9 @@ def write() -> None:
     global _cold
     _cold = False
     note(total_seconds=round(time.monotonic() - _began.get(), 4))
-    _log.info("%s", json.dumps(_line.get()))
+    line = _line.get() or {}
+    level = logging.ERROR if line.get("status") in _ALARMING else logging.INFO
+    _log.log(level, "%s", json.dumps(line))
 
 
 def end() -> None:

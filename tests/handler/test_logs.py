@@ -261,3 +261,13 @@ def test_a_server_never_writes_what_it_was_sent(running):
     written = (server.first_line + rest + log).lower()
     for secret in (*SECRETS.values(), "nfeatures", b64encode(credentials.encode()).decode()):
         assert secret.lower().rstrip("=") not in written
+
+
+def test_a_refusal_that_somebody_should_know_of_is_an_error_in_the_log(make_moodle, caplog):
+    """As the alarm on AWS counts those."""
+    moodle = make_moodle(MAX_BODY_MB="1")
+    with caplog.at_level("INFO", logger="handler.logs"):
+        assert moodle.version().status == 200
+        assert moodle.training(bytes(2_000_000)).status == 413
+    levels = [record.levelname for record in caplog.records if record.name == "handler.logs"]
+    assert levels == ["INFO", "ERROR"]
