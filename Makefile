@@ -1,5 +1,5 @@
 # Every target sets up what it needs; setting up again costs nothing.
-.PHONY: help setup setup-deploy demo serve serve-lambda package plugin release test test-aws test-plugin screenshots lint format load bench bench-quality fuzz lock clean
+.PHONY: help setup setup-deploy demo serve serve-lambda package plugin release test test-aws test-image test-plugin screenshots lint format load bench bench-quality fuzz lock clean
 
 run := .venv/bin/python -m
 lock := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -39,7 +39,7 @@ test: setup ## Run all tests and measure their coverage, or a choice (ARGS="-k w
 ifdef ARGS
 	$(run) pytest $(ARGS)
 else
-	$(run) pytest --ignore=tests/aws --ignore=tests/plugin --numprocesses auto --dist worksteal --cov --cov-report=
+	$(run) pytest --ignore=tests/aws --ignore=tests/image --ignore=tests/plugin --numprocesses auto --dist worksteal --cov --cov-report=
 	$(run) coverage report --include='handler/*,mlcore/*,moodlemlbackend/*' --fail-under=95
 endif
 
@@ -50,6 +50,11 @@ test-plugin: setup ## Check the Moodle plugin's PHP, and let it work with a real
 	find moodle-plugin tests/plugin -name '*.php' -print0 | xargs -0 -n 1 -P 4 php -l >/dev/null
 	phpcs --standard=tests/plugin/phpcs.xml -s moodle-plugin
 	$(run) pytest tests/plugin $(ARGS)
+
+test-image: setup ## Build the container without Docker and try it, for some minutes (Debian, root)
+	@command -v buildah debootstrap ip >/dev/null || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends buildah debootstrap iproute2 >/dev/null; }
+	$(run) pytest tests/image $(ARGS)
 
 screenshots: setup ## Take pictures of the pages, in light, dark and print, into .screenshots
 	$(run) pytest tests/browser --screenshots .screenshots $(ARGS)
@@ -84,5 +89,5 @@ lock: setup ## Lock the ranges of pyproject.toml anew (ARGS=--upgrade takes the 
 	$(lock) --output-file requirements-deploy.txt --group deploy --constraints requirements-dev.txt
 
 clean: ## Remove all that these commands made, .venv included
-	rm -rf .venv .bench .fuzz .package dist .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench .fuzz .image .package dist .screenshots .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find handler infra mlcore moodlemlbackend tests -name __pycache__ -prune -exec rm -rf {} +
