@@ -53,7 +53,10 @@ def test_role_and_log_are_those_of_up(made, names):
             return {name: resolved(item) for name, item in value.items()}
         return [resolved(item) for item in value] if isinstance(value, list) else value
 
-    assert resolved(json.loads(text)) == template(names)["Resources"]["Role"]
+    # the boundary is for keys that may make roles, which whoever has the console does not need
+    bounded = template(names)["Resources"]["Role"]
+    assert bounded["Properties"].pop("PermissionsBoundary")
+    assert resolved(json.loads(text)) == bounded
     assert made["Resources"]["Log"] == template(names)["Resources"]["Log"]
 
 
