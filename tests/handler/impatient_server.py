@@ -17,11 +17,11 @@ FOLDER = Path(os.environ["MOODLE_MLBACKEND_PYTHON_DIR"]).parent
 train = models.train
 
 
-def wait_and_train(*given):
+def wait_and_train(*given, **more):
     (FOLDER / "begun").touch()
     while (FOLDER / "wait").exists():
         time.sleep(0.01)
-    return train(*given)
+    return train(*given, **more)
 
 
 if "PATIENCE" in os.environ:

@@ -193,7 +193,9 @@ def in_background(work):
 
 
 def wait_for(path):
+    end = time.monotonic() + 300  # a hang ends
     while not path.exists():
+        assert time.monotonic() < end
         time.sleep(0.01)
 
 
