@@ -27,7 +27,7 @@ def seconds_given(moodle, make_moodle, app, course, monkeypatch):
     def seconds_given(event=None, remaining=900.0):
         given = []
 
-        def spy(dataset, n_iterations, classifier, deadline):
+        def spy(dataset, n_iterations, classifier, deadline, memory):
             given.append(deadline and deadline - time.monotonic())
             return evaluate(dataset, n_iterations, classifier)
 
