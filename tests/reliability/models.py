@@ -163,3 +163,9 @@ def undrawn(answer, evaluation, context):
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("evaluation.json", json.dumps(answer))
     return out.getvalue()
+
+
+def without_run(answer):
+    """An evaluation's answer but for its runid, which the link to the report holds, too."""
+    info = [line for line in answer["info"] if "<a href" not in line]
+    return answer | {"info": info, "runid": None, "dir": None}

@@ -14,7 +14,7 @@ from handler.settings import BUCKET
 from handler.store import AccessDenied, Conflict, Unavailable, Unreachable, s3
 from tests.conftest import serve_forever
 from tests.reliability.faults import FaultyHandler, Plan, cut, done_and, error, reset, silence
-from tests.reliability.models import MODEL, Place, exported, learn
+from tests.reliability.models import MODEL, Place, exported, learn, without_run
 from tests.reliability.processes import ask
 
 PASSING = {
@@ -161,7 +161,7 @@ def _essence(answer):
     """What does not differ from one time to another."""
     status, body = answer
     if body.startswith(b"{"):
-        body = {**json.loads(body), "runid": None, "dir": None}
+        body = without_run(json.loads(body))
     return status, body
 
 
