@@ -107,8 +107,7 @@ class MergedFiles(DatasetError):
     sentence = (
         "Line {line} of the dataset has {found} values where {expected} were expected: Moodle "
         "joined files from before and after a change of the model's indicators. Clear the model's "
-        "predictions in Moodle so that all files are made anew, or wait until the courses from "
-        "before the change are no longer among them."
+        "predictions in Moodle, or wait until no course from before the change is among them."
     )
 
 

@@ -93,7 +93,7 @@ def test_serving_makes_a_user_the_first_time_and_keeps_it(tmp_path):
                 assert answer.read() == b"3.0.5"
     assert passwords[0] == passwords[1]
     assert re.fullmatch("[A-Za-z0-9_-]{20,}", passwords[0])
-    (kept,) = directory.glob("*.json")
+    kept = directory / "make-serve-user"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 

@@ -37,5 +37,5 @@ def test_all_errors_are_of_one_family():
 
 
 def test_a_text_from_outside_is_not_taken_for_a_placeholder():
-    error = errors.BadNumber(line=1, column=2, text="{line.__class__}")
+    error = errors.BadNumber(line=1, column=2, name="a", text="{line.__class__}")
     assert "{line.__class__}" in str(error)

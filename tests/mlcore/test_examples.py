@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from infra.lab.course import Course
 from mlcore import Examples, errors
+from mlcore.examples import LEAST_FEATURES
 from tests.mlcore.builders import joined, make_course, make_labelled, rows_of
 
 COURSE = make_course(300, n_features=30)
@@ -262,11 +263,11 @@ LARGE = make_course(3000, n_features=30, minority=0.3, noise=2)
 
 
 def test_fewer_examples_than_the_limit_stay_as_they_are():
-    assert not learned(COURSE, max_cells=30 * len(AT_ONCE.counts)).sampled
+    assert not learned(COURSE, max_cells=LEAST_FEATURES * len(AT_ONCE.counts)).sampled
 
 
 def test_above_the_limit_a_sample_with_the_shares_of_the_classes_is_kept():
-    kept = Examples.of(LARGE, 30_000)
+    kept = Examples.of(LARGE, 1000 * LEAST_FEATURES)
     assert kept.sampled
     assert len(kept.counts) == 1000
     assert abs(np.mean(kept.y) - np.mean(LARGE.y)) < 0.03

@@ -72,10 +72,10 @@ class Requests:
             setattr(module, name, self._timed(getattr(module, name)))
 
     def _timed(self, learn: Callable[..., T]) -> Callable[..., T]:
-        def timed(*arguments: Any) -> T:
+        def timed(*arguments: Any, **options: Any) -> T:
             began = time.process_time()
             try:
-                return learn(*arguments)
+                return learn(*arguments, **options)
             finally:
                 self._learning += time.process_time() - began
 
