@@ -36,7 +36,7 @@ _PAUSES = (0.1, 0.4, 1.0, 2.5)  # seconds at most between attempts,
 _PATIENCE = 24.0  # and within how many all must end
 _BATCH = 1000  # the most that DeleteObjects takes
 _PAGES = 1000  # of a list, with a thousand keys each
-_PROBE = "~probe"  # which no key can be
+_PROBE = "~probe"  # as no key begins
 _WRITER = "writer"  # metadata: which swap wrote the object
 
 
@@ -307,7 +307,8 @@ class S3Store(ObjectStore):
             is_known = self._swaps or _is_aws(self._connect().meta.endpoint_url)
         if is_known:
             return
-        name = self._prefix + _PROBE
+        # a name of its own, as others may find out at the same moment
+        name = f"{self._prefix}{_PROBE}-{uuid.uuid4().hex}"
         self._write(name, b"")
         for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"of nothing"'}):
             try:

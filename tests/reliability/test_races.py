@@ -137,8 +137,8 @@ def step_in_at(spy, moment, work):
 def test_whatever_steps_in_between_two_calls_the_model_stays_whole(
     make_place, files, first, other, count
 ):
-    # the first look tells which model it is about; an evaluation takes its place after it
-    for moment in range(2 if first == "evaluation" else 1, 40):
+    # the first look tells which model it is about; an evaluation looks twice before it takes its place
+    for moment in range(3 if first == "evaluation" else 1, 40):
         place = make_place()
         known = twice_trained(place, files)
         spy = Spy(place.store)

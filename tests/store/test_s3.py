@@ -584,12 +584,23 @@ def test_a_list_without_end_is_told(store, wire, monkeypatch):
 # conditional writes -------------------------------------------------------------------------------
 
 
+def probes_in(wire):
+    names = (request.url.rpartition("/")[2] for request in wire.sent)
+    return [name for name in names if name.startswith("~probe")]
+
+
+def test_two_that_find_out_at_once_do_not_meet(remote_bucket, wire):
+    for key in "ab":
+        S3Store(remote_bucket).swap(key, b"1", None)
+    assert len(set(probes_in(wire))) == 2
+
+
 def test_another_service_is_asked_once_whether_it_heeds_conditions(remote, wire):
     etag = remote.swap("a", b"1", None)
     first = len(wire.sent)
     remote.swap("a", b"2", etag)
     assert len(wire.sent) == first + 1
-    assert [request.url.rpartition("/")[2] for request in wire.sent].count("~probe") == 3
+    assert len(probes_in(wire)) == 3
     assert remote.keys() == ["a"]
 
 
