@@ -137,7 +137,7 @@ def step_in_at(spy, moment, work):
 def test_whatever_steps_in_between_two_calls_the_model_stays_whole(
     make_place, files, first, other, count
 ):
-    # the first look tells which model it is about; an evaluation looks twice before it takes its place
+    # the first look tells which model it is about; an evaluation takes its place after two
     for moment in range(3 if first == "evaluation" else 1, 40):
         place = make_place()
         known = twice_trained(place, files)
