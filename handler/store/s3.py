@@ -17,6 +17,7 @@ from handler.store.interface import (
     ObjectStore,
     StoredObject,
     StoreError,
+    best_effort,
     checked,
     is_key,
 )
@@ -310,13 +311,15 @@ class S3Store(ObjectStore):
         # a name of its own, as others may find out at the same moment
         name = f"{self._prefix}{_PROBE}-{uuid.uuid4().hex}"
         self._write(name, b"")
-        for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"of nothing"'}):
-            try:
-                self._write(name, b"", **condition)
-            except Conflict:
-                continue
-            raise ConditionalWritesMissing
-        self._remove([{"Key": name}])
+        try:
+            for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"of nothing"'}):
+                try:
+                    self._write(name, b"", **condition)
+                except Conflict:
+                    continue
+                raise ConditionalWritesMissing
+        finally:
+            best_effort("removing a probe", lambda: self._remove([{"Key": name}]))
         self._swaps = True
 
     def _etag_written_by(self, writer: str, name: str) -> str | None:
