@@ -140,6 +140,7 @@ def test_the_keyboard_suffices(open_at, server):
         go_to(name)
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=then).wait_for()
+        page.wait_for_load_state()  # the stylesheet, too
 
     go_to("Skip to the content")
     page.keyboard.press("Enter")

@@ -412,6 +412,7 @@ SOUND = {
         "verdict": vars(VERDICT),
         "target": TARGET,
         "time_splitting": QUARTERS,
+        "n_samples": 300,
     },
 }
 

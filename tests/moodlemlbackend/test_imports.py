@@ -31,7 +31,8 @@ def imported_by(module, *arguments):
 
 
 def test_the_version_imports_nothing_but_where_it_stands():
-    assert imported_by("version") == {"__future__", "handler", "moodlemlbackend"}
+    # what measures coverage may have imported the first already
+    assert imported_by("version") - {"__future__"} == {"handler", "moodlemlbackend"}
 
 
 def test_a_prediction_imports_nothing_that_learns_draws_or_serves(trained, course, write):
