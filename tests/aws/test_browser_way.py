@@ -141,9 +141,12 @@ def release(deployed, client, tmp_path_factory):
     made = Release("1.2.3", f"s3://{RELEASES}", {"x86_64": "", "arm64": "0" * 64})
     file = tmp_path_factory.mktemp("release") / made.file("x86_64")
     repack(build.Folders("x86_64").zip, file, frozenset({"package_info.json"}))
-    client("s3").create_bucket(Bucket=RELEASES)
-    client("s3").upload_file(str(file), RELEASES, file.name)
-    return Release("1.2.3", made.address, {**made.digests, "x86_64": digest(file)})
+    s3 = client("s3")
+    s3.create_bucket(Bucket=RELEASES)
+    s3.upload_file(str(file), RELEASES, file.name)
+    yield Release("1.2.3", made.address, {**made.digests, "x86_64": digest(file)})
+    s3.delete_object(Bucket=RELEASES, Key=file.name)
+    s3.delete_bucket(Bucket=RELEASES)
 
 
 @pytest.fixture(scope="module")

@@ -59,11 +59,12 @@ def test_a_body_of_4_8_mb_is_refused_with_a_sentence(moodle):
     assert json.loads(answer.body)["message"].startswith("Request ")
 
 
-def test_an_answer_of_more_than_6_mib_does_not_pass(moodle, make_narrow):
+def test_an_answer_of_more_than_6_mib_is_refused_with_a_sentence(moodle, make_narrow):
     labelled, unlabelled = make_narrow
     answer = moodle.train(labelled).prediction(unlabelled)
-    assert answer.status in (500, 502)
-    for _ in range(2):  # both instances go on, the one whose runtime ended over it as well
+    assert answer.status == 413
+    assert "predictions" in answer.sentence
+    for _ in range(2):  # of both instances
         assert moodle.version().text == "3.0.5"
 
 
