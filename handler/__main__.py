@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handler.auth import users
 from handler.auth.users import Users
-from handler.errors import SettingsError
+from handler.errors import ServerNotInstalled, SettingsError, UserNotKept, UsersNotSet
 from handler.settings import Settings
 
 HOST = "127.0.0.1"
@@ -78,35 +78,24 @@ def _serve(host: str, port: int, make_user: Path | None) -> int:
     try:
         from handler.server import serve_until_interrupted
     except ModuleNotFoundError as error:
-        raise SettingsError(
-            "The server is not installed: run pip install 'moodle-mlbackend-lambda[server]'."
-        ) from error
+        raise ServerNotInstalled from error
 
     return serve_until_interrupted(settings, host, port)
 
 
 def _made_user(file: Path | None) -> Users:
     if file is None:
-        raise SettingsError(
-            f"{users.VARIABLE} is not set, so nobody could sign in: make a user with "
-            "'python -m handler users add NAME' and put the line it prints into that variable."
-        )
+        raise UsersNotSet
     try:
         name, password = users.kept_in(file)
     except OSError as error:
-        raise SettingsError(
-            f"{users.VARIABLE} is not set, and {file}, where --make-user keeps a user, can be "
-            f"neither read nor made ({error.strerror})."
-        ) from error
+        raise UserNotKept(file=file, reason=error.strerror) from error
     print(f"The username and the password for Moodle are in {file}", flush=True)
     return Users.parse(f"{name}:{password}")
 
 
 def _add_user(name: str) -> int:
-    try:
-        entry, password = users.make_entry(name)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
+    entry, password = users.make_entry(name)
     print(f"Username for Moodle:  {name}")
     print(f"Password for Moodle:  {password}")
     print("The password is shown this once. Add this entry (after a comma, when there are others):")

@@ -17,6 +17,18 @@ NOT_ENOUGH_DATA = 8
 
 # the existing backend's words, typo included
 UNTRAINED = "Provided model have not been trained yet"
+_LOW_SCORE = (
+    "The model predicts not well enough: its score is {score}, and at least {least} is asked for. "
+    "Other indicators or another analysis interval may help."
+)
+_UNRELIABLE = (
+    "There is not enough data for a reliable result: from one part of it to another the score "
+    "varies by {varies}, and at most {most} is accepted."
+)
+_TIME_UP = "There was time for {done} of {asked} iterations."
+
+# what the answer to a request that did not fail may tell, by the code that Moodle knows it by
+SENTENCES = {OK: _TIME_UP, NO_MODEL: UNTRAINED, LOW_SCORE: _LOW_SCORE, NOT_ENOUGH_DATA: _UNRELIABLE}
 
 # Moodle drops a prediction with a lower score
 MIN_PREDICTION_SCORE = 0.6
@@ -97,20 +109,14 @@ def of_evaluation(evaluation: Evaluation, min_score: float, max_deviation: float
     if answer["score"] < min_score:
         status |= LOW_SCORE
         score, least = told_apart(answer["score"], min_score, 2)
-        info.append(
-            f"The model predicts not well enough: its score is {score}, and at least "
-            f"{least} is asked for. Other indicators or another analysis interval may help."
-        )
+        info.append(_LOW_SCORE.format(score=score, least=least))
     if deviation > max_deviation:
         status |= NOT_ENOUGH_DATA
         varies, most = told_apart(deviation, max_deviation, 3)
-        info.append(
-            f"There is not enough data for a reliable result: from one part of it to another the "
-            f"score varies by {varies}, and at most {most} is accepted."
-        )
+        info.append(_UNRELIABLE.format(varies=varies, most=most))
     done = len(evaluation.iterations)
     if done < evaluation.n_asked:
-        info.append(f"There was time for {done} of {evaluation.n_asked} iterations.")
+        info.append(_TIME_UP.format(done=done, asked=evaluation.n_asked))
     answer |= _verdict(status, info, min_score, max_deviation, deviation)
     if evaluation.mean("auc") is not None:
         answer["auc"] = evaluation.mean("auc")

@@ -29,6 +29,8 @@ _PARTS = (
 class NotHttp(Exception):
     """An event that is no HTTP request."""
 
+    sentence = "This function answers HTTP requests only."
+
 
 def lambda_handler(event: object, context: Any) -> Any:
     """Answer an HTTP event of API Gateway (REST, HTTP) or of a function URL.
@@ -39,7 +41,7 @@ def lambda_handler(event: object, context: Any) -> Any:
         For any other event, which is not looked at further.
     """
     if not isinstance(event, dict) or not _is_http(event):
-        raise NotHttp("This function answers HTTP requests only.")
+        raise NotHttp(NotHttp.sentence)
     return zappa_handler({name: event[name] for name in _PARTS if name in event}, context)
 
 

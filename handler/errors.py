@@ -43,7 +43,86 @@ class AdminError(Exception):
 
 
 class SettingsError(Exception):
-    """An environment variable whose value cannot be used: the server does not start."""
+    """What keeps the server from starting, with one sentence for whoever starts it.
+
+    Parameters
+    ----------
+    **facts : object
+        What the placeholders of `sentence` stand for.
+    """
+
+    sentence: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.sentence.format(**facts))
+
+
+class UnusableValue(SettingsError):
+    sentence = "{variable} must be {expected}."
+
+
+class NoHomeDirectory(SettingsError):
+    sentence = (
+        "MOODLE_MLBACKEND_PYTHON_DIR must be set: the user that this server runs as has no home "
+        "directory."
+    )
+
+
+class UsersQuoted(SettingsError):
+    sentence = (
+        "MOODLE_MLBACKEND_PYTHON_USERS begins or ends with a quotation mark: leave quotation marks "
+        "out ('docker run --env-file', for one, keeps them)."
+    )
+
+
+class MalformedEntry(SettingsError):
+    sentence = (
+        "Entry {position} of MOODLE_MLBACKEND_PYTHON_USERS is not of the form user:password, "
+        "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
+        "'python -m handler users add NAME'."
+    )
+
+
+class EntryNotForMoodle(SettingsError):
+    sentence = (
+        "Entry {position} of MOODLE_MLBACKEND_PYTHON_USERS has a name or a password that Moodle's "
+        "form does not take: use only letters, digits, '_' and '-'."
+    )
+
+
+class RepeatedEntry(SettingsError):
+    sentence = (
+        "Entry {position} of MOODLE_MLBACKEND_PYTHON_USERS has the name of an earlier entry, upper "
+        "and lower case aside: remove one."
+    )
+
+
+class UsernameNotForMoodle(SettingsError):
+    sentence = "A username may hold only letters, digits, '_' and '-': Moodle's rule."
+
+
+class UsersNotSet(SettingsError):
+    sentence = (
+        "MOODLE_MLBACKEND_PYTHON_USERS is not set, so nobody could sign in: make a user with "
+        "'python -m handler users add NAME' and put the line it prints into that variable."
+    )
+
+
+class UserNotKept(SettingsError):
+    sentence = (
+        "MOODLE_MLBACKEND_PYTHON_USERS is not set, and {file}, where --make-user keeps a user, can "
+        "be neither read nor made ({reason})."
+    )
+
+
+class ServerNotInstalled(SettingsError):
+    sentence = "The server is not installed: run pip install 'moodle-mlbackend-lambda[server]'."
+
+
+class CannotListen(SettingsError):
+    sentence = (
+        "Cannot listen on {host}, port {port} ({reason}): choose others with --host and --port."
+    )
 
 
 class MissingField(AdminError):

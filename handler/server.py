@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from handler.app import create_app
 from handler.asgi import Front
-from handler.errors import SettingsError
+from handler.errors import CannotListen
 from handler.settings import Settings
 
 STOP_SECONDS = 30  # in which requests that are under way when the server stops may end
@@ -97,7 +97,7 @@ def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
 
     Raises
     ------
-    SettingsError
+    handler.errors.CannotListen
         When the address is not to be had.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -142,7 +142,4 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         is_unknown = isinstance(error, socket.gaierror)
         reason = "no such host" if is_unknown else os.strerror(error.errno or 0)
-        raise SettingsError(
-            f"Cannot listen on {host}, port {port} ({reason}): choose others with --host and "
-            "--port."
-        ) from error
+        raise CannotListen(host=host, port=port, reason=reason) from error

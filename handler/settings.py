@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from handler import version
 from handler.auth import users
 from handler.auth.users import Users
-from handler.errors import SettingsError
+from handler.errors import NoHomeDirectory, UnusableValue
 
 BUCKET = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"
 PREFIX = "MOODLE_MLBACKEND_PYTHON_S3_PREFIX"
@@ -22,20 +23,58 @@ MAX_DATASET_MB = "MOODLE_MLBACKEND_PYTHON_MAX_DATASET_MB"
 REPORT_DAYS = "MOODLE_MLBACKEND_PYTHON_REPORT_DAYS"
 PUBLIC_URL = "MOODLE_MLBACKEND_PYTHON_PUBLIC_URL"
 
-VARIABLES = (
-    *(users.VARIABLE, BUCKET, PREFIX, DIRECTORY, VERSION),
-    *(MAX_BODY_MB, MAX_DATASET_MB, REPORT_DAYS, PUBLIC_URL),
-)
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]*")
-
 MAX_REPORT_DAYS = 30  # on AWS a rule of the bucket removes them then
+MEMORY_SHARE = 12  # of the memory that a dataset may take
 
 _MAX_BODY_MB = 256
-MEMORY_SHARE = 12  # of the memory that a dataset may take
-_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?")
+
+
+class Rule(NamedTuple):
+    """Which values a variable may have, and how this is told to whoever sets it.
+
+    Attributes
+    ----------
+    accepts : callable
+        Truthy for a text that can be used.
+    expected : str
+        What follows "must be".
+    """
+
+    accepts: Callable[[str], object]
+    expected: str
+
+
+_MEGABYTES = Rule(
+    re.compile(r"[1-9][0-9]{0,3}").fullmatch, "a whole number of megabytes, 1 to 9999"
+)
+
+# The users have rules of their own (see handler.auth.users).
+RULES = {
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    BUCKET: Rule(
+        re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]").fullmatch,
+        "the name of an S3 bucket: 3 to 63 small letters, digits, dots and hyphens, without "
+        "s3:// before it",
+    ),
+    PREFIX: Rule(
+        re.compile(r"/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]*").fullmatch,
+        "names of letters, digits, '_', '.' and '-', with '/' between them",
+    ),
+    DIRECTORY: Rule(  # a relative path would lead elsewhere with each service
+        lambda text: Path(text).is_absolute(), "the whole path of a directory, like /srv/models"
+    ),
+    VERSION: Rule(version.is_version, "three numbers with dots between, like 3.0.5"),
+    MAX_BODY_MB: _MEGABYTES,
+    MAX_DATASET_MB: _MEGABYTES,
+    REPORT_DAYS: Rule(
+        re.compile(r"[12]?[0-9]|30").fullmatch, f"a whole number of days, 0 to {MAX_REPORT_DAYS}"
+    ),
+    PUBLIC_URL: Rule(
+        re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?").fullmatch,
+        "an address like https://analytics.example.org or https://example.org/analytics",
+    ),
+}
+VARIABLES = (users.VARIABLE, *RULES)
 
 
 @dataclass(frozen=True)
@@ -81,60 +120,31 @@ class Settings:
 
         Raises
         ------
-        SettingsError
+        handler.errors.SettingsError
             With a sentence that names the variable.
         """
-        megabytes = environ.get(MAX_BODY_MB) or str(_MAX_BODY_MB)
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", megabytes):
-            raise SettingsError(f"{MAX_BODY_MB} must be a whole number of megabytes, 1 to 9999.")
-        unpacked = environ.get(MAX_DATASET_MB) or str(_default_dataset_mb(environ))
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", unpacked):
-            raise SettingsError(f"{MAX_DATASET_MB} must be a whole number of megabytes, 1 to 9999.")
-        answered = environ.get(VERSION, "")
-        if answered and not version.is_version(answered):
-            raise SettingsError(f"{VERSION} must be three numbers with dots between, like 3.0.5.")
-        bucket, prefix = environ.get(BUCKET, ""), environ.get(PREFIX, "")
-        if bucket and not _BUCKET_NAME.fullmatch(bucket):
-            raise SettingsError(
-                f"{BUCKET} must be the name of an S3 bucket: 3 to 63 small letters, digits, dots "
-                "and hyphens, without s3:// before it."
-            )
-        if not _PREFIX.fullmatch(prefix):
-            raise SettingsError(
-                f"{PREFIX} must be names of letters, digits, '_', '.' and '-', with '/' between "
-                "them."
-            )
-        days = environ.get(REPORT_DAYS) or str(MAX_REPORT_DAYS)
-        if not re.fullmatch(r"[0-9]{1,2}", days) or int(days) > MAX_REPORT_DAYS:
-            raise SettingsError(f"{REPORT_DAYS} must be a whole number of days, 0 to 30.")
-        public_url = environ.get(PUBLIC_URL, "")
-        if not _URL.fullmatch(public_url):
-            raise SettingsError(
-                f"{PUBLIC_URL} must be an address like https://analytics.example.org or "
-                "https://example.org/analytics."
-            )
+        bucket = _value(environ, BUCKET)
+        directory = _value(environ, DIRECTORY)
+        max_dataset_mb = _value(environ, MAX_DATASET_MB, str(_default_dataset_mb(environ)))
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
             bucket=bucket,
-            prefix=prefix,
-            directory=_directory(environ),
-            version=answered,
-            max_body_bytes=int(megabytes) << 20,
-            max_dataset_bytes=int(unpacked) << 20,
+            prefix=_value(environ, PREFIX),
+            directory=Path(directory) if directory else _default_directory(environ, bucket),
+            version=_value(environ, VERSION),
+            max_body_bytes=int(_value(environ, MAX_BODY_MB, str(_MAX_BODY_MB))) << 20,
+            max_dataset_bytes=int(max_dataset_mb) << 20,
             memory_bytes=_memory_mb(environ) << 20,
-            report_days=int(days),
-            public_url=public_url.rstrip("/"),
+            report_days=int(_value(environ, REPORT_DAYS, str(MAX_REPORT_DAYS))),
+            public_url=_value(environ, PUBLIC_URL).rstrip("/"),
         )
 
 
-def _directory(environ: Mapping[str, str]) -> Path:
-    """Return where models are kept; a relative path would lead elsewhere with each service."""
-    text = environ.get(DIRECTORY)
-    if not text:
-        return _default_directory(environ)
-    if not Path(text).is_absolute():
-        raise SettingsError(f"{DIRECTORY} must be the whole path of a directory, like /srv/models.")
-    return Path(text)
+def _value(environ: Mapping[str, str], variable: str, default: str = "") -> str:
+    text = environ.get(variable) or default
+    if text and not RULES[variable].accepts(text):
+        raise UnusableValue(variable=variable, expected=RULES[variable].expected)
+    return text
 
 
 def _default_dataset_mb(environ: Mapping[str, str]) -> int:
@@ -148,14 +158,12 @@ def _memory_mb(environ: Mapping[str, str]) -> int:
     return int(on_lambda) if on_lambda.isdecimal() else bytes_here >> 20
 
 
-def _default_directory(environ: Mapping[str, str]) -> Path:
+def _default_directory(environ: Mapping[str, str], bucket: str) -> Path:
     """Return a folder where the user's data belongs (XDG base directories)."""
     data = environ.get("XDG_DATA_HOME") or "~/.local/share"
     try:
         return Path(data).expanduser() / "moodle-mlbackend"
     except RuntimeError as error:
-        if environ.get(BUCKET):
+        if bucket:
             return Path("unused")
-        raise SettingsError(
-            f"{DIRECTORY} must be set: the user that this server runs as has no home directory."
-        ) from error
+        raise NoHomeDirectory from error

@@ -15,7 +15,14 @@ from time import monotonic
 
 from werkzeug.security import check_password_hash
 
-from handler.errors import SettingsError, TooManyWrongPasswords
+from handler.errors import (
+    EntryNotForMoodle,
+    MalformedEntry,
+    RepeatedEntry,
+    TooManyWrongPasswords,
+    UsernameNotForMoodle,
+    UsersQuoted,
+)
 
 VARIABLE = "MOODLE_MLBACKEND_PYTHON_USERS"
 
@@ -54,37 +61,24 @@ class Users:
 
         Raises
         ------
-        SettingsError
+        handler.errors.SettingsError
             Names the position of an entry that cannot be used, never its content.
         """
         if text.strip()[:1] in _QUOTES or text.strip()[-1:] in _QUOTES:
-            raise SettingsError(
-                f"{VARIABLE} begins or ends with a quotation mark: leave quotation marks out "
-                "('docker run --env-file', for one, keeps them)."
-            )
+            raise UsersQuoted
         entries: dict[str, str] = {}
         for position, entry in enumerate(text.split(",") if text.strip() else (), 1):
             name, _, password = entry.strip().partition(":")
             if not name or not password or (":" in password and not _is_hash(password)):
-                raise SettingsError(
-                    f"Entry {position} of {VARIABLE} is not of the form user:password, "
-                    "user:sha256:salt:hexdigest or user:scrypt:...$salt$hash: make it anew with "
-                    "'python -m handler users add NAME'."
-                )
+                raise MalformedEntry(position=position)
             # of a hash nobody can tell which password it is of
             if not _ALPHABET.fullmatch(name) or not (
                 ":" in password or _ALPHABET.fullmatch(password)
             ):
-                raise SettingsError(
-                    f"Entry {position} of {VARIABLE} has a name or a password that Moodle's form "
-                    "does not take: use only letters, digits, '_' and '-'."
-                )
+                raise EntryNotForMoodle(position=position)
             # or one that file systems which ignore case would take for the same
             if name.casefold() in map(str.casefold, entries):
-                raise SettingsError(
-                    f"Entry {position} of {VARIABLE} has the name of an earlier entry, upper and "
-                    "lower case aside: remove one."
-                )
+                raise RepeatedEntry(position=position)
             entries[name] = password
         return cls(entries)
 
@@ -163,11 +157,10 @@ def make_entry(name: str) -> tuple[str, str]:
 
     Raises
     ------
-    ValueError
-        When Moodle's form would not take the name.
+    handler.errors.UsernameNotForMoodle
     """
     if not _ALPHABET.fullmatch(name):
-        raise ValueError("A username may hold only letters, digits, '_' and '-': Moodle's rule.")
+        raise UsernameNotForMoodle
     password = secrets.token_urlsafe(24)
     salt = secrets.token_hex(16)
     # Nobody can guess 24 random bytes, so a slow hash would only cost each cold process its time.

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from handler.auth.known_users import KEY
 from handler.auth.users import make_entry
+from handler.errors import UsernameNotForMoodle
 from infra.aws import errors
 from infra.aws.account import Account
 
@@ -117,7 +118,7 @@ def temporary(account: Account) -> Iterator[tuple[str, str]]:
 def _new(name: str) -> tuple[str, str]:
     try:
         return make_entry(name)
-    except ValueError as error:
+    except UsernameNotForMoodle as error:
         raise errors.BadUserName(reason=error) from error
 
 

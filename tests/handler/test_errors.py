@@ -1,16 +1,14 @@
 """Errors: each is a sentence for Moodle's admin, and docs/errors.md lists them all."""
 
-import ast
-import importlib
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from handler import answers, errors
+from handler import answers, aws, errors, settings
 from handler.app import create_app
-from handler.errors import AdminError
+from handler.errors import AdminError, SettingsError, UnusableValue
 from handler.store import (
     AccessDenied,
     Conflict,
@@ -26,11 +24,6 @@ from moodlemlbackend.errors import CommandError
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = (PROJECT / "docs" / "errors.md").read_text()
-HANDLER = [
-    path
-    for room in ("", "auth", "models")
-    for path in sorted((PROJECT / "handler" / room).glob("*.py"))
-]
 
 
 def subclasses(base):
@@ -45,11 +38,13 @@ def status_of(kind):
         return "Moodle 8"
     if issubclass(kind, CommandError):
         return "command"
+    if issubclass(kind, SettingsError):
+        return "start"
     return str(kind.status if issubclass(kind, AdminError | StoreError) else 400)
 
 
 KINDS = sorted(
-    subclasses(AdminError) | subclasses(StoreError) | subclasses(MlcoreError),
+    set().union(*map(subclasses, (AdminError, SettingsError, StoreError, MlcoreError))),
     key=lambda kind: kind.__name__,
 )
 
@@ -63,79 +58,27 @@ def documented():
     return {(message, status) for message, status in rows if message != "Message"}
 
 
-def blanked(text, placeholder):
-    return re.sub(placeholder, "{}", text)
+def blanked(text):
+    """A sentence without what differs from case to case, in the code or in the document."""
+    return re.sub(r"\*[^*]+\*|\{\w+\}", "{}", text)
 
 
-class Literals(ast.NodeVisitor):
-    """Collects the strings of a module, but for docstrings and the command line's help."""
-
-    def __init__(self, path):
-        module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-        self.names = vars(importlib.import_module(module))
-        self.found = []
-        self.visit(ast.parse(path.read_text()))
-
-    def visit_Expr(self, node):
-        if not isinstance(node.value, ast.Constant):
-            self.generic_visit(node)
-
-    def visit_keyword(self, node):
-        if node.arg not in ("help", "description"):
-            self.generic_visit(node)
-
-    def visit_Constant(self, node):
-        self.found.append(template(node, self.names))
-
-    visit_JoinedStr = visit_Constant
+def sentences():
+    """All that the program may say, with where it is seen."""
+    for kind in KINDS:
+        if kind is UnusableValue:
+            for variable, rule in settings.RULES.items():
+                yield kind.sentence.format(variable=variable, expected=rule.expected), "start"
+        else:
+            yield kind.sentence, status_of(kind)
+    for code, sentence in answers.SENTENCES.items():
+        yield sentence, f"Moodle {code}"
+    yield aws.NotHttp.sentence, "Lambda"
 
 
-def literal_sentences(path):
-    """Sentences that stand in the code itself, each as a template."""
-    texts = Literals(path).found
-    return {text for text in texts if re.search(r"\w [^\n]*[\w')]\.$", text)}
-
-
-def template(node, names):
-    """The text of a string, ``{}`` for what is not known before it runs."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=values):
-            return "".join(template(value, names) for value in values)
-        case ast.FormattedValue(value=ast.Name() | ast.Attribute() as value):
-            try:
-                constant = eval(compile(ast.Expression(value), "", "eval"), names)
-            except (NameError, AttributeError):
-                return "{}"
-            return constant if isinstance(constant, str) else "{}"
-        case ast.FormattedValue():
-            return "{}"
-    return ""
-
-
-def sentences_of(kinds):
-    return {(blanked(kind.sentence, r"\{\w+\}"), status_of(kind)) for kind in kinds}
-
-
-def test_every_error_is_documented_with_its_status_and_no_other():
-    listed = {(blanked(message, r"\*[^*]+\*"), status) for message, status in documented()}
-    of_classes = sentences_of(KINDS)
-    assert of_classes <= listed
-
-    others = {message for message, status in listed - of_classes}
-    known = {blanked(kind.sentence, r"\{\w+\}") for kind in KINDS}
-    literals = {text for path in HANDLER for text in literal_sentences(path)}
-    literals = {blanked(text, r"\{\w*\}") for text in literals} - known
-    assert others == literals | {answers.UNTRAINED}
-
-
-def test_the_messages_that_stop_the_start_are_documented_as_such():
-    listed = {blanked(message, r"\*[^*]+\*"): status for message, status in documented()}
-    for module in ("settings", "auth/users", "__main__"):
-        found = literal_sentences(PROJECT / "handler" / f"{module}.py")
-        assert found
-        assert {listed[blanked(text, r"\{\w*\}")] for text in found} == {"start"}
+def test_every_sentence_is_documented_with_its_status_and_no_other():
+    said = {(blanked(sentence), status) for sentence, status in sentences()}
+    assert said == {(blanked(message), status) for message, status in documented()}
 
 
 def documented_status(text):
@@ -174,7 +117,7 @@ def test_the_status_of_an_untrained_model_is_documented(moodle, course):
 
 def test_the_documented_status_is_the_one_that_is_answered(app):
     for kind in KINDS:
-        if not issubclass(kind, NotEnoughData | CommandError):
+        if not issubclass(kind, NotEnoughData | CommandError | SettingsError):
             error = kind.__new__(kind)
             Exception.__init__(error, "What happened.")
             error.bucket = ""
@@ -185,8 +128,8 @@ def test_the_documented_status_is_the_one_that_is_answered(app):
 
 def test_sentences_are_plain_text_that_moodle_may_escape_twice():
     """So that "&gt;" appears nowhere; menus are written with "›"."""
-    sentences = [kind.sentence for kind in KINDS]
-    assert [text for text in sentences if not re.fullmatch(r"[A-Z][^\n<>&]+\.", text)] == []
+    shown = [kind.sentence for kind in KINDS if not issubclass(kind, SettingsError)]
+    assert [text for text in shown if not re.fullmatch(r"[A-Z][^\n<>&]+\.", text)] == []
 
 
 # how errors are answered --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from werkzeug.security import generate_password_hash
 
 from handler.auth import users
 from handler.auth.users import Users, make_entry
-from handler.errors import SettingsError, TooManyWrongPasswords
+from handler.errors import SettingsError, TooManyWrongPasswords, UsernameNotForMoodle
 
 SALT = "da243a51bce11bf9083d78da99a2544b"
 PLAIN = "default:sshhhh"
@@ -364,5 +364,5 @@ def test_passwords_are_long_random_and_of_what_moodles_form_takes():
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a:b", "a,b", "é", "a\n", "a@b"])
 def test_a_name_that_moodles_form_refuses_is_refused_here(name):
-    with pytest.raises(ValueError, match="Moodle's rule"):
+    with pytest.raises(UsernameNotForMoodle):
         make_entry(name)
