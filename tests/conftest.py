@@ -121,8 +121,13 @@ def s3_server():
         yield address
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request, tmp_path):
-    if request.param == "s3":
-        return S3Store(request.getfixturevalue("bucket"), prefix="some/where")
-    return DirectoryStore(tmp_path / "models")
+# how a test gets an empty one of each kind
+STORES = {
+    S3Store: lambda request: S3Store(request.getfixturevalue("bucket"), prefix="some/where"),
+    DirectoryStore: lambda request: DirectoryStore(request.getfixturevalue("tmp_path") / "models"),
+}
+
+
+@pytest.fixture(params=STORES, ids=["s3", "directory"])
+def store(request):
+    return STORES[request.param](request)

@@ -148,7 +148,7 @@ class Broken:
         return fail
 
 
-def requests(moodle, course):
+def requests(moodle, course, exported):
     """One request of each kind that needs the store."""
     data = course.labelled(12)
     return {
@@ -157,22 +157,37 @@ def requests(moodle, course):
         "evaluation": lambda: moodle.evaluation(data, niterations=1),
         "evaluationlog": lambda: moodle.evaluationlog(1),
         "export": lambda: moodle.export(),
+        "import": lambda: moodle.import_(exported),
         "deletemodel": lambda: moodle.deletemodel(),
     }
 
 
-ENDPOINTS = ["training", "prediction", "evaluation", "evaluationlog", "export", "deletemodel"]
+@pytest.fixture
+def exported(make_moodle, course):
+    """A model's file."""
+    return make_moodle().train(course.labelled(12)).export().body
+
+
+ENDPOINTS = ["training", "prediction", "evaluation", "evaluationlog"]
+ENDPOINTS += ["export", "import", "deletemodel"]
+PUBLIC = {"version", "openapi.yaml"}
 FAULTS = [AccessDenied, Unavailable, Unreachable, DiskFull, DirectoryUnusable, Conflict]
+
+
+def test_every_endpoint_that_needs_the_store_is_asked(app):
+    routes = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("pages.")]
+    assert {rule.rule.strip("/") for rule in routes} == {*ENDPOINTS, *PUBLIC}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_store_is_told_and_never_taken_for_no_model(
-    make_moodle, course, endpoint, fault
+    make_moodle, course, exported, endpoint, fault, monkeypatch
 ):
     """Only a true missing object means "no model"."""
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between attempts
     moodle = make_moodle(store=Broken(fault("my-bucket")))
-    answer = requests(moodle, course)[endpoint]()
+    answer = requests(moodle, course, exported)[endpoint]()
     assert answer.status == fault.status
     assert answer.text == fault.sentence.format(bucket="my-bucket")
 
@@ -187,11 +202,11 @@ def test_the_cause_of_a_fault_of_the_store_is_in_the_log(make_moodle, caplog):
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_an_unexpected_error_has_a_reference_that_is_also_in_the_log(
-    make_moodle, course, endpoint, caplog
+    make_moodle, course, exported, endpoint, caplog
 ):
     caplog.set_level(logging.INFO)
     moodle = make_moodle(store=Broken(ZeroDivisionError("inner secrets")))
-    answer = requests(moodle, course)[endpoint]()
+    answer = requests(moodle, course, exported)[endpoint]()
     assert answer.status == 500
     reference = re.search(r"under the reference ([0-9a-f]{8});", answer.text)[1]
     for inside in ("Traceback", "ZeroDivision", "secrets", ".py"):

@@ -155,7 +155,7 @@ def never_used(name):
 
 @given(two_users(), st.data())
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whatever_the_names_nobody_sees_or_touches_what_is_anothers(
     store, make_moodle, course, users, data

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.store import Conflict, NotModified, StoredObject
+from handler.store import Conflict, NotModified, ObjectStore, StoredObject
 from handler.store.interface import is_key
+from tests.conftest import STORES
 
 PROJECT = Path(__file__).parents[2]
 
@@ -34,6 +35,10 @@ def start_process(kind, place, code):
     """Let another Python run the code on the same store."""
     opened = f"from handler.store import *\nstore = {kind.__name__}({place!r})\n{code}"
     return subprocess.Popen([sys.executable, "-W", "error", "-c", opened], cwd=PROJECT)
+
+
+def test_every_store_is_under_this_contract():
+    assert set(ObjectStore.__subclasses__()) == set(STORES)
 
 
 def test_reads_what_was_put(store):
