@@ -76,7 +76,7 @@ def _serve(host: str, port: int, make_user: Path | None) -> int:
     if not settings.users and not settings.bucket:  # which may have some
         settings = dataclasses.replace(settings, users=_made_user(make_user))
     try:
-        from handler.server import serve_until_interrupted
+        from handler.server.serving import serve_until_interrupted
     except ModuleNotFoundError as error:
         raise ServerNotInstalled from error
 

@@ -19,7 +19,9 @@ def run(host: str, port: int) -> int:
     handler.errors.SettingsError
         When the environment's settings cannot be used or the address is taken.
     """
-    from handler.server import serve_until_interrupted  # its server is not there for a deployment
+    from handler.server.serving import (
+        serve_until_interrupted,  # its server is not there for a deployment
+    )
 
     settings = Settings.from_environ()
     username, password = local_user(settings)

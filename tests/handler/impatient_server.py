@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from handler import asgi, server
 from handler.__main__ import main
 from handler.models import models
+from handler.server import asgi, serving
 
 FOLDER = Path(os.environ["MOODLE_MLBACKEND_PYTHON_DIR"]).parent
 train = models.train
@@ -26,7 +26,7 @@ def wait_and_train(*given, **more):
 
 if "PATIENCE" in os.environ:
     patience = float(os.environ["PATIENCE"])
-    server._HEAD_SECONDS = server._DRAIN_SECONDS = asgi._GRACE_SECONDS = patience
-server.STOP_SECONDS = int(os.environ.get("STOP_SECONDS", server.STOP_SECONDS))
+    serving._HEAD_SECONDS = serving._DRAIN_SECONDS = asgi._GRACE_SECONDS = patience
+serving.STOP_SECONDS = int(os.environ.get("STOP_SECONDS", serving.STOP_SECONDS))
 models.train = wait_and_train
 sys.exit(main())

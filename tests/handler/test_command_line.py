@@ -122,7 +122,7 @@ def test_a_user_is_made_on_demand_and_only_the_file_tells_the_password(run, tmp_
 
 
 def test_without_the_server_it_says_what_to_install(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "handler.server", None)
+    monkeypatch.setitem(sys.modules, "handler.server.serving", None)
     status, _, err = run()
     assert status == 2
     assert "pip install 'moodle-mlbackend-lambda[server]'" in err
@@ -205,7 +205,7 @@ def test_ctrl_c_while_it_starts_ends_it_cleanly(run, monkeypatch):
     def interrupt(settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("handler.server.create_app", interrupt)
+    monkeypatch.setattr("handler.server.serving.create_app", interrupt)
     assert run() == (0, "Stopped.\n", "")
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from handler import asgi
-from handler import server as limits
 from handler.errors import BodyTooLarge, BodyTooSlow, FormTooLarge, NoCredentials, ServerBusy
+from handler.server import asgi
+from handler.server import serving as limits
 from tests.handler.test_server import AUTHORIZATION, head, read_answer
 
 HANG = 300  # seconds; nothing here takes that long

@@ -15,8 +15,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from handler.app import create_app
-from handler.asgi import Front
 from handler.errors import CannotListen
+from handler.server.asgi import Front
 from handler.settings import Settings
 
 STOP_SECONDS = 30  # in which requests that are under way when the server stops may end
