@@ -1,4 +1,4 @@
-"""By when a request must be answered: on AWS whoever takes longer is cut off."""
+"""The request deadline: on AWS whoever takes longer is cut off."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 # One attempt ends within ATTEMPT_SECONDS. The connect time-out counts for each of the (up to 8)
 # addresses of S3, and a network without a way to S3 uses them all. Attempts are repeated here, as
-# boto3 knows neither by when the request must be answered nor what to do about a body cut short.
+# boto3 knows neither the request deadline nor what to do about a body cut short.
 _CONFIG = {
     "connect_timeout": 1,
     "read_timeout": 6,

@@ -18,7 +18,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 
-call_end: ContextVar[float] = ContextVar("by when the current call of S3 ends")
+call_end: ContextVar[float] = ContextVar("deadline of the current call of S3")
 """A time of `time.monotonic`: set it before a call."""
 
 
