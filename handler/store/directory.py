@@ -4,9 +4,11 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from handler.store.interface import (
     Conflict,
@@ -25,6 +27,11 @@ _ABANDONED = 3600.0  # seconds; no write takes that long
 _LOCK_SECONDS = 10.0  # what is done under the lock takes some milliseconds
 _POLL_SECONDS = 0.01
 _ATTEMPTS = 100  # to put a file into a folder that others prune
+
+_WINDOWS = os.name == "nt"  # where folders cannot be opened, nor files replaced that others read
+_READER_SECONDS = 2.0  # reading a file takes some milliseconds
+
+T = TypeVar("T")
 
 
 class DiskFull(StoreError):
@@ -61,9 +68,10 @@ class LocksMissing(StoreError):
     """The file system has no locks, as some network file systems."""
 
     sentence = (
-        "The file system on which this server keeps its models has no file locks, so changes of "
-        "models could get lost. Set the server's MOODLE_MLBACKEND_PYTHON_DIR to a directory on a "
-        "local disk, or let the person who manages the network file system enable locks."
+        "The file system on which models are kept has no file locks, so changes of models could "
+        "get lost. Let the person who manages the network file system enable locks, or keep the "
+        "models on a local disk: on a server of its own set MOODLE_MLBACKEND_PYTHON_DIR, on "
+        "Moodle's web server set 'Models output directory' in Moodle's Analytics settings."
     )
 
 
@@ -92,11 +100,15 @@ class DirectoryStore(ObjectStore):
     Parameters
     ----------
     root : str or path-like
-        The directory; made at the first use where it is missing.
+        The directory.
+    make : bool, default=True
+        Whether to make the directory at the first use where it is missing. Otherwise a missing one
+        holds no object, and takes none.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, make: bool = True) -> None:
         self._root = Path(root).absolute()
+        self._make_root = make
         self._opened = False
 
     def get(self, key: str, unless: str | None = None) -> StoredObject | None:
@@ -133,9 +145,9 @@ class DirectoryStore(ObjectStore):
         for path in [self._root / checked(key) for key in keys]:
             with self._explained(), self._locked():
                 try:
-                    path.unlink()
+                    _patiently(path.unlink, path)
                 except OSError as error:
-                    self._require_absence(error)
+                    self._require_absence(error, path)
                 else:
                     self._prune(path.parent)
 
@@ -152,15 +164,22 @@ class DirectoryStore(ObjectStore):
 
     def _read(self, path: Path) -> bytes | None:
         try:
-            return path.read_bytes()
+            return _patiently(path.read_bytes, path)
         except OSError as error:
-            self._require_absence(error)
+            self._require_absence(error, path)
             return None
 
-    def _require_absence(self, error: OSError) -> None:
-        """Let pass that there is no such file, but not that all files are out of reach."""
-        absent = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
-        if not absent or not self._root.is_dir():
+    def _require_absence(self, error: OSError, path: Path | None = None) -> None:
+        """Let pass that there is no such file, but not that all files are out of reach.
+
+        What is said of a folder in the place of a file differs between systems.
+        """
+        absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        if not absent and not (path and path.is_dir()):
+            raise error
+        if not self._root.is_dir() and (
+            self._make_root or not isinstance(error, FileNotFoundError)
+        ):
             raise error
 
     @contextmanager
@@ -197,14 +216,17 @@ class DirectoryStore(ObjectStore):
         """Move a file to its place; a folder that others pruned meanwhile is made again."""
         for attempt in range(_ATTEMPTS):
             try:
-                self._make(path.parent)
-                staged.replace(path)
+                _patiently(lambda: self._move(staged, path), path)
                 _sync(path.parent)
             except FileNotFoundError:
                 if attempt == _ATTEMPTS - 1 or not staged.exists():
                     raise
             else:
                 return
+
+    def _move(self, staged: Path, path: Path) -> None:
+        self._make(path.parent)
+        staged.replace(path)
 
     def _make(self, folder: Path) -> None:
         if folder != self._root and not folder.is_dir():
@@ -226,7 +248,7 @@ class DirectoryStore(ObjectStore):
         """Open the store where that was not done, and turn OSError into errors of the store."""
         try:
             # Only once: a directory that vanishes later is a fault, not an empty store.
-            if not self._opened:
+            if self._make_root and not self._opened:
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._opened = True
             yield
@@ -238,7 +260,21 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _patiently(work: Callable[[], T], path: Path) -> T:
+    """Do what Windows refuses while somebody has the file open, as soon as it can be done."""
+    end = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            return work()
+        except PermissionError:
+            if not _WINDOWS or path.is_dir() or time.monotonic() > end:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
 def _sync(folder: Path) -> None:
+    if _WINDOWS:
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

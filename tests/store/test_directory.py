@@ -336,3 +336,77 @@ def test_a_folder_that_is_pruned_while_it_is_filled_is_made_again(store, root, m
     monkeypatch.setattr(os, "replace", prune_first)
     store.put("f/a", b"1")
     assert store.get("f/a").data == b"1"
+
+
+# what Windows refuses -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read_by_others(monkeypatch):
+    """Let a call be refused as often as is said, as on Windows while others read the file."""
+    monkeypatch.setattr(directory, "_WINDOWS", True)
+
+    def refuse(function, times):
+        work = getattr(os, function)
+
+        def refused(*arguments):
+            nonlocal times
+            times -= 1
+            if times >= 0:
+                raise PermissionError(errno.EACCES, "raw words")
+            return work(*arguments)
+
+        monkeypatch.setattr(os, function, refused)
+
+    return refuse
+
+
+def test_a_file_that_others_read_is_replaced_and_removed_when_they_are_done(store, read_by_others):
+    etag = store.put("f/a", b"1")
+    read_by_others("replace", 2)
+    store.swap("f/a", b"2", etag)
+    read_by_others("replace", 2)
+    store.put("f/a", b"3")
+    assert store.get("f/a").data == b"3"
+    read_by_others("unlink", 2)
+    store.delete(["f/a"])
+    assert store.get("f/a") is None
+
+
+def test_readers_are_not_waited_for_for_ever(store, read_by_others, monkeypatch):
+    store.put("f/a", b"1")
+    monkeypatch.setattr(directory, "_READER_SECONDS", 0.1)
+    read_by_others("replace", 10**9)
+    with pytest.raises(DirectoryUnusable):
+        store.put("f/a", b"2")
+    assert store.get("f/a").data == b"1"
+
+
+def test_the_contract_holds_where_windows_refuses_and_fcntl_is_missing(tmp_path):
+    here = Path(__file__).parent
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        "PYTHONPATH": os.pathsep.join(map(str, (PROJECT, here / "windows"))),
+    }
+    command = [sys.executable, "-m", "pytest", here / "test_contract.py", "-k", "directory"]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:cov", "--basetemp", tmp_path / "tests"]
+    done = subprocess.run(
+        command + options, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+# a directory that is only read --------------------------------------------------------------------
+
+
+def test_a_missing_directory_that_may_not_be_made_holds_nothing_and_takes_nothing(root):
+    store = DirectoryStore(root, make=False)
+    assert store.get("f/a") is None
+    assert store.keys() == []
+    with pytest.raises(DirectoryUnusable):
+        store.put("f/a", b"1")
+    assert not root.exists()
+    DirectoryStore(root).put("f/a", b"1")
+    assert store.get("f/a").data == b"1"
