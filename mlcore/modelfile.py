@@ -3,7 +3,7 @@
 A model file is a zip archive with one ``model.json`` and a ``.npy`` member for each array, so it
 survives being unpacked and packed again by Moodle. Nothing in it is ever executed: arrays are of
 plain number types only, and no pickle is read. Files come from strangers (Moodle's users share
-exported models), so each size is checked before memory is set aside for it.
+exported models), so each size is checked before memory is set aside for it (zip bombs).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Who may use the server: names and passwords, the latter usually as hashes."""
+"""Users and their passwords, usually as hashes.
+
+Against timing attacks comparisons take constant time, and unknown users cost as much as known ones;
+against brute force there is a rate limit on wrong passwords.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which model a request is about, and where its parts are kept."""
+"""Which model a request is about, and where its parts are kept.
+
+Keys begin with the user (tenant), and names are encoded so that no path traversal is possible.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The life of models in the store, and how they change safely.
 
 Of each model the store holds a manifest, which names the current run, and the run's immutable
-objects. A change writes new objects first and swaps the manifest last, so every reader sees the old
-model or the new one, and of two changes at once none is lost.
+objects. A change writes new objects first and swaps the manifest last, by compare-and-swap
+(optimistic locking), so every reader sees the old model or the new one, and of two changes at once
+none is lost.
 
 The first training claims the model before it begins, with a manifest that names no run. So whoever
 deletes a model while somebody trains it takes away what the training is going to swap, and wins.
@@ -27,7 +28,7 @@ from mlcore import Classifier, Examples, Labelled, train
 
 _ATTEMPTS = 20  # to change a model that others keep changing
 _HISTORY = 20  # trainings that the manifest remembers
-_WARM = 16  # classifiers that a process keeps
+_WARM = 16  # classifiers that a process keeps (LRU cache)
 
 # What a change makes of the current run: the next one and its objects; None changes nothing.
 _Change = Callable[[Run | None], tuple[Run, dict[str, bytes]] | None]

@@ -1,9 +1,10 @@
 """The application as a server of one's own runs it: bodies come in before a thread is taken.
 
-Whoever sends slowly, or much, or without a password, must not stop the others. So what can be
-refused is refused before its body is read; bodies are read side by side by the event loop, at a
-minimum rate and within a common limit of memory, never to a disk; and what has a body, or waits for
-the store, leaves threads for what does not. On AWS Lambda, gateways and instances do all this.
+Whoever sends slowly (Slowloris), or much, or without a password, must not stop the others (denial
+of service). So what can be refused is refused before its body is read; bodies are read side by side
+by the event loop, at a minimum rate and within a common limit of memory, never to a disk; and what
+has a body, or waits for the store, leaves threads for what does not. On AWS Lambda, gateways and
+instances do all this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The HTTP server of one's own: uvicorn, with an end to whatever a client lets it wait for."""
+"""The HTTP server of one's own: uvicorn, with time-outs for clients, and graceful shutdown."""
 
 from __future__ import annotations
 

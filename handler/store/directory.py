@@ -1,4 +1,4 @@
-"""Objects as the files of a local directory."""
+"""Objects as the files of a local directory: atomic renames, and a lock for compare-and-swap."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Objects in an Amazon S3 bucket."""
+"""Objects in an Amazon S3 bucket: conditional writes, and retries with backoff and jitter."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Who may do what on AWS: IAM policies, as plain values."""
+"""IAM policies, by least privilege: who may do what on AWS, as plain values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""`make release`: all files of a release, in ``dist/``; the same commit makes the same bytes.
+"""`make release`: all files of a release, in ``dist/``, by a reproducible build.
 
-Bytes of compiled modules are those of the Python that compiles them: use the same one, too.
+The same commit makes the same bytes. Those of compiled modules depend on the Python that compiles
+them: use the same one, too.
 """
 
 from __future__ import annotations
