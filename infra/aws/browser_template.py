@@ -17,7 +17,7 @@ import yaml
 from handler.settings import BUCKET
 from infra import ROOT
 from infra.aws import alarms, installer, policies, template
-from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS, Names
+from infra.aws.resources import STAGE, TAGS, WITHOUT_FUNCTION_URLS, Names
 
 Resource = dict[str, Any]
 
@@ -26,6 +26,18 @@ _SECRETS = "moodle-mlbackend-password-"
 _PASSWORD = _SECRETS + "${UserName}"
 _INSTALLER = "moodle-mlbackend-installer"
 _INSTALLER_SECONDS = 600
+
+# Types that take tags. `infra up` tags its whole stack; here nobody could be relied on to do so.
+_TAG_LIST = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+_TAGGED = {
+    "AWS::ApiGatewayV2::Api": TAGS,
+    "AWS::ApiGatewayV2::Stage": TAGS,
+    "AWS::CloudWatch::Alarm": _TAG_LIST,
+    "AWS::IAM::Role": _TAG_LIST,
+    "AWS::Lambda::Function": _TAG_LIST,
+    "AWS::Logs::LogGroup": _TAG_LIST,
+    "AWS::SNS::Topic": _TAG_LIST,
+}
 
 
 @dataclass(frozen=True)
@@ -199,6 +211,9 @@ def _resources() -> Resource:
         **template.http_api(NAMES),
         **_alarms(),
     }
+    for resource in resources.values():
+        if tags := _TAGGED.get(resource["Type"]):
+            resource["Properties"] |= {"Tags": tags}
     substituted: Resource = _substituted(resources)
     return substituted
 

@@ -73,9 +73,14 @@ def needed(names, service, operation, sent):
     raise AssertionError(f"{service}:{operation} is not known to be used")
 
 
-def handlers(resource_type):
-    """Return what CloudFormation does with a type of resource, by step, as its registry says."""
+def schema(resource_type):
+    """Return what CloudFormation's registry says of a type of resource."""
     schemas = Path(cfnlint.__file__).parent / "data" / "schemas"
     provider = json.loads((schemas / "providers" / "us-east-1.json").read_text())
-    schema = json.loads((schemas / "resources" / f"{provider[resource_type]}.json").read_text())
-    return {step: set(handler["permissions"]) for step, handler in schema["handlers"].items()}
+    return json.loads((schemas / "resources" / f"{provider[resource_type]}.json").read_text())
+
+
+def handlers(resource_type):
+    """Return what CloudFormation does with a type of resource, by step, as its registry says."""
+    steps = schema(resource_type)["handlers"]
+    return {step: set(handler["permissions"]) for step, handler in steps.items()}

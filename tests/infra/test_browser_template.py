@@ -9,10 +9,12 @@ import yaml
 
 from infra.aws import installer, policies
 from infra.aws.browser_template import NAMES, Release, as_yaml, browser_template, bucket_calls
-from infra.aws.resources import WITHOUT_FUNCTION_URLS
+from infra.aws.resources import TAGS, WITHOUT_FUNCTION_URLS
 from infra.aws.template import template
 from tests.infra.iam import allows
+from tests.infra.rights import schema
 
+TAG_LIST = [{"Key": key, "Value": value} for key, value in TAGS.items()]
 RELEASE = Release("1.2.3", "https://example.org/1.2.3", {"x86_64": "a" * 64, "arm64": "b" * 64})
 
 
@@ -55,9 +57,22 @@ def test_role_and_log_are_those_of_up(made, names):
 
     # the boundary is for keys that may make roles, which whoever has the console does not need
     bounded = template(names)["Resources"]["Role"]
+    bounded["Properties"]["Tags"] = TAG_LIST  # of up's whole stack
     assert bounded["Properties"].pop("PermissionsBoundary")
     assert resolved(json.loads(text)) == bounded
-    assert made["Resources"]["Log"] == template(names)["Resources"]["Log"]
+    log = template(names)["Resources"]["Log"]
+    log["Properties"]["Tags"] = TAG_LIST
+    assert made["Resources"]["Log"] == log
+
+
+def test_all_that_takes_tags_is_tagged(made):
+    tagged = set()
+    for name, resource in made["Resources"].items():
+        kind = resource["Type"]
+        if not kind.startswith("Custom::") and "Tags" in schema(kind)["properties"]:
+            assert resource["Properties"]["Tags"] in (TAGS, TAG_LIST), name
+            tagged.add(kind)
+    assert "AWS::Lambda::Function" in tagged
 
 
 def test_the_bucket_is_as_private_as_that_of_up(cloud, names):
