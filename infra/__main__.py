@@ -50,7 +50,12 @@ def _on_aws(options: argparse.Namespace, account: Account) -> int:
         match options.command:
             case "up":
                 return up.run(
-                    account, options.email, tools, options.dry_run, options.reserved_concurrency
+                    account,
+                    options.email,
+                    tools,
+                    options.dry_run,
+                    options.reserved_concurrency,
+                    options.previous,
                 )
             case "down":
                 ask = None if options.yes else input
@@ -132,6 +137,11 @@ def _add_aws_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="N",
         help="let the function answer at most N requests at once, which bounds what it can cost; "
         "'off' ends that, and new accounts refuse it",
+    )
+    start.add_argument(
+        "--previous",
+        action="store_true",
+        help="go back to the code that was deployed before today's; again undoes that",
     )
     start.add_argument("--dry-run", action="store_true", help="only say what would be done")
 

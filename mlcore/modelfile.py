@@ -131,6 +131,23 @@ def read(
     return facts, arrays
 
 
+def format_of(data: bytes) -> int:
+    """Return the format of a model file, whatever this code reads.
+
+    Raises
+    ------
+    mlcore.errors.ModelFileError
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found = _read_facts(_unpack(archive, archive.getinfo(_FACTS))).get("format")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise errors.NotAModelFile from error
+    if not isinstance(found, int):
+        raise errors.DamagedModelFile(what="no format")
+    return found
+
+
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Return a member's bytes, which are as many as it declares; no more of them are unpacked."""
     if info.compress_type not in _PACKINGS:

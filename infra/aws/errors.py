@@ -219,6 +219,25 @@ class NoSuchUser(CommandFailed):
     sentence = "There is no user {name}. There are: {known}."
 
 
+# going back ---------------------------------------------------------------------------------------
+
+
+class NothingBefore(CommandFailed):
+    sentence = (
+        "There is no earlier code to go back to: it is kept when other code is deployed over it. "
+        "Check out the earlier version with git instead, and run 'python -m infra up' there."
+    )
+
+
+class ModelsTooNew(CommandFailed):
+    sentence = (
+        "The code before today's (deployed {deployed}) cannot read what newer code has stored of: "
+        "{models}. Nothing was changed. Stay with today's code; or, for each of these, choose "
+        "Clear predictions in Moodle under Analytics models, then run the same command again: "
+        "Moodle trains them anew from all of its data."
+    )
+
+
 # other programs and answers -----------------------------------------------------------------------
 
 

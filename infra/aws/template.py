@@ -11,7 +11,7 @@ from typing import Any
 from handler.models.reports import FOLDER
 from handler.settings import MAX_REPORT_DAYS
 from infra.aws import policies
-from infra.aws.resources import Names
+from infra.aws.resources import FUNCTION, Names
 
 LOG_DAYS = 30
 OLD_VERSION_DAYS = 30
@@ -84,8 +84,14 @@ def _uploads_bucket(names: Names) -> Resource:
             **_private(names.uploads),
             "LifecycleConfiguration": {
                 "Rules": [
-                    # Lambda has a copy of its own as soon as the function is deployed.
-                    {"Id": "uploads", "Status": "Enabled", "ExpirationInDays": UPLOAD_DAYS},
+                    # Lambda has a copy of its own as soon as the function is deployed; what is
+                    # kept to go back to has another name.
+                    {
+                        "Id": "uploads",
+                        "Status": "Enabled",
+                        "Prefix": f"{FUNCTION}-",
+                        "ExpirationInDays": UPLOAD_DAYS,
+                    },
                     _abort_uploads(),
                 ]
             },

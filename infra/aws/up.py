@@ -11,6 +11,7 @@ from infra.aws import (
     alarms,
     errors,
     function,
+    releases,
     role_boundary,
     smoke,
     stack,
@@ -27,7 +28,12 @@ from infra.aws.tools import Tools
 
 
 def run(
-    account: Account, email: str | None, tools: Tools, dry_run: bool, concurrency: int | None = None
+    account: Account,
+    email: str | None,
+    tools: Tools,
+    dry_run: bool,
+    concurrency: int | None = None,
+    previous: bool = False,
 ) -> int:
     """Do each step that is needed, from whatever state an earlier run was left in.
 
@@ -42,6 +48,8 @@ def run(
     concurrency : int, optional
         How many requests the function may answer at once; -1: as many as the account allows; None:
         as until now.
+    previous : bool
+        Go back to the code before today's.
     """
     print(f"AWS account {account.names.account}, region {account.names.region}.")
     if account.is_root:
@@ -52,7 +60,18 @@ def run(
             "request may take 30 seconds instead of 15 minutes; docs/deploy.md says what that is "
             "enough for."
         )
-    steps = plan(account, email, concurrency, tools)
+    passwords: dict[str, str] = {}
+    change = _going_back(account) if previous else _coming_up(account, tools, passwords)
+    steps = [
+        *change,
+        Step(
+            "Test each address with a small training and prediction",
+            lambda: smoke.run(account),
+        ),
+        *_alarm_steps(account, email),
+        *_concurrency_steps(account, concurrency),
+        Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
+    ]
     if dry_run:
         announce(steps, dry_run)
         return 0
@@ -66,14 +85,13 @@ def run(
     return 0
 
 
-def plan(account: Account, email: str | None, concurrency: int | None, tools: Tools) -> list[Step]:
-    """Return the steps that lead from what there is now to a working server."""
+def _coming_up(account: Account, tools: Tools, passwords: dict[str, str]) -> list[Step]:
+    """Return the steps that lead from what there is now to today's code at work."""
     names = account.names
     new = stack.is_new(stack.status(account, account.names.stack))
     has_users = _has_users(account)
-    passwords: dict[str, str] = {}
     return [
-        Step("Build the code for AWS Lambda and check it (make package)", tools.package),
+        Step("Build the code for AWS Lambda and check it", tools.package),
         Step(
             f'{"Make" if new else "Bring up to date"} the stack "{names.stack}": the buckets '
             f"{names.models} and {names.uploads}, the role {names.role}, a log that is kept for "
@@ -94,13 +112,18 @@ def plan(account: Account, email: str | None, concurrency: int | None, tools: To
             else f'Make the user "{users.FIRST}" with a random password, which is shown once',
             lambda: _make_first_user(account, passwords),
         ),
+    ]
+
+
+def _going_back(account: Account) -> list[Step]:
+    """Return the step to the code before today's."""
+    release = releases.previous(account)
+    return [
         Step(
-            "Test each address with a small training and prediction",
-            lambda: smoke.run(account),
-        ),
-        *_alarm_steps(account, email),
-        *_concurrency_steps(account, concurrency),
-        Step("Print what to enter in Moodle", lambda: _tell_moodle(account, passwords)),
+            f"Give the function {account.names.function} the code that was deployed "
+            f"{release.deployed}, which reads all models that are stored; all else stays",
+            lambda: releases.go_back(account, release),
+        )
     ]
 
 

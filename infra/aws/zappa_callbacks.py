@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def check(cli: Any) -> None:
     ----------
     cli : zappa.cli.ZappaCLI
     """
+    from infra.aws import releases
     from infra.package import build
     from infra.package import check as checks
 
@@ -68,6 +70,7 @@ def check(cli: Any) -> None:
     if problems:
         package.unlink()
         sys.exit("The package must not be used, and nothing was sent: " + "; ".join(problems) + ".")
+    cli.package_content = releases.content(package)
 
 
 def finish(cli: Any) -> None:
@@ -84,6 +87,7 @@ def finish(cli: Any) -> None:
         print("The function may now be invoked through its URL only, not by other AWS accounts.")
     if cli.use_apigateway:
         _bound_requests(cli)
+    _keep_the_code(cli)
     if SETTINGS_FOLLOW in os.environ:
         return
     addresses = function.addresses(account.of_session(cli.zappa.boto_session))
@@ -157,3 +161,20 @@ def _bound_requests(cli: Any) -> None:
             {"op": "replace", "path": f"{every_method}/burstLimit", "value": str(BURST)},
         ],
     )
+
+
+def _keep_the_code(cli: Any) -> None:
+    """Keep what was uploaded, so that one can come back to it (``up --previous``)."""
+    from infra.aws import releases
+
+    if hasattr(cli, "package_content"):  # else it was packed elsewhere (``--zip``)
+        release = releases.Release(
+            content=cli.package_content,
+            deployed=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            formats=releases.formats(),
+            runtime=cli.runtime,
+            handler=cli.lambda_handler,
+            architecture=cli.architecture,
+        )
+        name = Path(cli.zip_path).name
+        releases.keep(cli.zappa.s3_client, cli.s3_bucket_name, name, release)

@@ -3,6 +3,8 @@
 The tests follow each other. Of what is typed, only where AWS's addresses lead is not as on AWS.
 """
 
+import base64
+import hashlib
 import json
 import re
 import time
@@ -12,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
-from infra.aws import function_url, policies, zappa_settings
+from infra.aws import function_url, policies, releases, zappa_settings
 from infra.lab.course import Course
 from tests.aws.conftest import NAME
 from tests.infra.iam import allows
@@ -102,8 +104,18 @@ def test_up_makes_what_the_settings_say(deployed, client, names, variables):
     assert configuration["Role"] == names.global_arn("iam", f"role/{names.role}")
     assert variables()["INSTANTIATE_LAMBDA_HANDLER_ON_IMPORT"] == "True"
     assert not client("events").list_rules()["Rules"]  # nothing keeps it warm
-    left = client("s3").list_objects_v2(Bucket=names.uploads).get("Contents", [])
-    assert not [item for item in left if item["Key"].endswith(".zip")]
+    left = client("s3").list_objects_v2(Bucket=names.uploads)["Contents"]
+    assert [item["Key"] for item in left if item["Key"].endswith(".zip")] == [releases.CURRENT]
+
+
+def test_the_code_is_kept_to_come_back_to(deployed, client, names):
+    kept = client("s3").get_object(Bucket=names.uploads, Key=releases.CURRENT)
+    digest = base64.b64encode(hashlib.sha256(kept["Body"].read()).digest()).decode()
+    function = client("lambda").get_function_configuration(FunctionName=NAME)
+    assert digest == function["CodeSha256"]
+    release = releases.Release.from_metadata(kept["Metadata"])
+    assert (release.runtime, release.handler) == (function["Runtime"], function["Handler"])
+    assert release.formats == releases.formats()
 
 
 @pytest.fixture

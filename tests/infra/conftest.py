@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from handler.app import create_app
 from handler.settings import Settings
-from infra.aws import function, smoke, stack, zappa_settings
+from infra.aws import function, releases, smoke, stack, zappa_settings
 from infra.aws.account import sign_in
 from infra.aws.resources import Names
 from infra.aws.tools import Tools
@@ -26,6 +26,7 @@ from tests.conftest import QuietHandler
 from tests.infra.installing import Requests, serve_release
 
 REGION = "eu-central-1"
+UPLOADED = "moodle-mlbackend-production-1.zip"  # as Zappa calls it, with the time
 
 
 @pytest.fixture
@@ -105,6 +106,8 @@ class FakeTools:
         self.names = names
         self.commands = []
         self.broken = {}
+        self.code = "first"
+        self.runtime = None
 
     def __call__(self, command, environ):
         assert environ["AWS_DEFAULT_REGION"] == self.names.region
@@ -118,7 +121,8 @@ class FakeTools:
 
     @property
     def settings(self):
-        return zappa_settings.stage()
+        settings = zappa_settings.stage()
+        return settings | ({"runtime": self.runtime} if self.runtime else {})
 
     def client(self, service):
         return boto3.client(service, self.settings["aws_region"])
@@ -126,12 +130,7 @@ class FakeTools:
     def deploy(self, before):
         settings = self.settings
         assert settings["manage_roles"] is False
-        code = BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("handler/aws.py", "")
-        self.client("s3").put_object(
-            Bucket=settings["s3_bucket"], Key="code.zip", Body=code.getvalue()
-        )
+        self.upload()
         before("function")
         self.client("lambda").create_function(
             FunctionName=self.names.function,
@@ -139,7 +138,7 @@ class FakeTools:
             Role=settings["role_arn"],
             Handler=settings["lambda_handler"],
             MemorySize=settings["memory_size"],
-            Code={"S3Bucket": settings["s3_bucket"], "S3Key": "code.zip"},
+            Code={"S3Bucket": settings["s3_bucket"], "S3Key": UPLOADED},
             Environment={"Variables": settings["aws_environment_variables"]},
         )
         if settings["function_url_enabled"]:
@@ -148,6 +147,28 @@ class FakeTools:
             )
         before("api")
         self.make_api()
+        self.keep()
+
+    def upload(self):
+        code = BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("handler/aws.py", self.code)
+        self.client("s3").put_object(
+            Bucket=self.settings["s3_bucket"], Key=UPLOADED, Body=code.getvalue()
+        )
+
+    def keep(self):
+        """Keep the code, as `zappa_callbacks` does when it is deployed."""
+        settings = self.settings
+        release = releases.Release(
+            content=self.code,
+            deployed=f"when it was {self.code}",
+            formats=releases.formats(),
+            runtime=settings["runtime"],
+            handler=settings["lambda_handler"],
+            architecture="x86_64",
+        )
+        releases.keep(self.client("s3"), settings["s3_bucket"], UPLOADED, release)
 
     def make_api(self):
         """Make the API's stack where there is none, as `zappa_callbacks` lets an update do, too."""
@@ -168,9 +189,15 @@ class FakeTools:
         kept = found["Environment"]["Variables"]
         client.update_function_configuration(
             FunctionName=self.names.function,
+            Runtime=settings["runtime"],
             Environment={"Variables": kept | settings["aws_environment_variables"]},
         )
+        self.upload()
+        client.update_function_code(
+            FunctionName=self.names.function, S3Bucket=settings["s3_bucket"], S3Key=UPLOADED
+        )
         self.make_api()
+        self.keep()
 
     def undeploy(self, before):
         self.client("cloudformation").delete_stack(StackName=self.names.api_stack)

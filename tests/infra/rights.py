@@ -20,6 +20,7 @@ OF_ZAPPA = {
 
 _S3 = {
     "CompleteMultipartUpload": ["s3:PutObject"],
+    "CopyObject": ["s3:GetObject", "s3:PutObject"],
     "CreateMultipartUpload": ["s3:PutObject"],
     "DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
     "HeadBucket": ["s3:ListBucket"],

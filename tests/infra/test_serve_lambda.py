@@ -33,4 +33,4 @@ def test_a_bucket_is_used_when_it_is_named_with_its_users_only():
     assert variables[BUCKET] == "mine"
     assert variables["AWS_ACCESS_KEY_ID"] == "key"
     assert VARIABLE not in variables
-    assert username == "one of the bucket's"
+    assert username == "USERNAME"

@@ -223,7 +223,7 @@ def test_a_refusal_by_aws_is_explained(bring_up, account, monkeypatch):
 DRY_RUN = """\
 AWS account 123456789012, region eu-central-1.
 Nothing is changed now. Without --dry-run this would be done:
-1. Build the code for AWS Lambda and check it (make package)
+1. Build the code for AWS Lambda and check it
 2. Make the stack "moodle-mlbackend": the buckets moodle-mlbackend-123456789012-eu-central-1 and \
 moodle-mlbackend-123456789012-eu-central-1-zappa, the role moodle-mlbackend-eu-central-1, a log \
 that is kept for 30 days, and an HTTP API whose address fits Moodle's form

@@ -39,6 +39,13 @@ def read(data, max_bytes=1 << 20):
     return modelfile.read(data, "kind", 2, max_bytes)
 
 
+def test_a_format_can_be_told_without_reading_the_rest():
+    assert modelfile.format_of(modelfile.write("kind", 7, FACTS, ARRAYS)) == 7
+    for data in (b"", packed({"other.json": b"{}"}), packed({"model.json": b"{}"})):
+        with pytest.raises(errors.ModelFileError):
+            modelfile.format_of(data)
+
+
 def with_member(name, content):
     return packed(unpacked(DATA) | {name: content})
 

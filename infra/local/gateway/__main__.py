@@ -22,10 +22,10 @@ from pathlib import Path
 from handler.__main__ import add_address
 from handler.auth.users import VARIABLE as USERS
 from handler.errors import SettingsError
-from handler.moodle_settings import SET
+from handler.moodle_settings import Address
 from handler.settings import BUCKET, DIRECTORY, PREFIX, Settings
 from handler.settings import VARIABLES as OURS
-from infra import ROOT
+from infra import ROOT, moodle_settings
 from infra.aws.resources import STAGE
 from infra.local import serve
 from infra.local.gateway.events import FUNCTION_URL, HTTP_API, REST_API
@@ -78,14 +78,12 @@ def _serve(host: str, port: int, n_instances: int, bucket: str | None) -> None:
         for instance in instances:
             stack.callback(instance.stop)
         pool = Pool(instances)
+        addresses = []
         for offset, gateway in enumerate((FUNCTION_URL, REST_API, HTTP_API)):
             number = stack.enter_context(serving(pool, gateway, host, port + offset if port else 0))
-            print(f"{gateway.name:<20} http://{host}:{number}{gateway.prefix}")
-        print(
-            f"For Moodle: HTTPS no, username {username}, password {password}; where there is a "
-            "path, it goes behind the port, as for API Gateway:"
-        )
-        print(f"    {SET} --name=port --set={port + 1}{REST_API.prefix}", flush=True)
+            url = f"http://{host}:{number}{gateway.prefix}"
+            addresses.append(Address(url, gateway.name, int(gateway.seconds)))
+        print(moodle_settings.describe(addresses, username, password), flush=True)
         threading.Event().wait()
 
 
@@ -114,7 +112,8 @@ def environment(bucket: str | None) -> tuple[str, str, dict[str, str]]:
     variables = {name: os.environ[name] for name in OURS if name in os.environ} | declared
     if bucket:
         of_aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-        return "one of the bucket's", "and the password", variables | of_aws | {BUCKET: bucket}
+        print("Users are those of the bucket.")
+        return "USERNAME", "PASSWORD", variables | of_aws | {BUCKET: bucket}
     variables = {name: value for name, value in variables.items() if name not in (BUCKET, PREFIX)}
     settings = Settings.from_environ({**os.environ, BUCKET: ""})
     variables[DIRECTORY] = str(settings.directory)
