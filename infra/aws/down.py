@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.aws import alarms, errors, function, stack, status, zappa_settings
+from infra.aws import alarms, errors, function, role_boundary, stack, status, zappa_settings
 from infra.aws.account import Account
 from infra.aws.steps import Step, announce, do
 from infra.aws.tools import Tools
@@ -37,6 +37,7 @@ def run(
         Shows a question and returns the answer; None: do not ask.
     """
     print(f"AWS account {account.names.account}, region {account.names.region}.")
+    function.refuse_another_way(account)
     steps = plan(account, tools, models_too)
     if not steps:
         print("There is nothing to remove.")
@@ -157,12 +158,18 @@ def _batches(client: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
 def _tell_what_remains(account: Account) -> None:
     kept = status.stored(account)
     if kept is None:
-        print("Nothing of the backend remains in this region, and nothing costs anything.")
-        return
-    cost = kept.size / 1e9 * _USD_PER_GB
-    print(
-        f"The bucket {account.names.models} remains with the users and {kept}, which costs "
-        f"{'less than 0.01' if cost < 0.01 else f'about {cost:.2f}'} USD a month. "
-        "'python -m infra up' takes it into use again; 'python -m infra down --models-too' "
-        "deletes it."
-    )
+        print("No data of the backend remains in this region, and nothing costs anything.")
+    else:
+        cost = kept.size / 1e9 * _USD_PER_GB
+        print(
+            f"The bucket {account.names.models} remains with the users and {kept}, which costs "
+            f"{'less than 0.01' if cost < 0.01 else f'about {cost:.2f}'} USD a month. "
+            "'python -m infra up' takes it into use again; 'python -m infra down --models-too' "
+            "deletes it."
+        )
+    if role_boundary.find(account):
+        print(
+            f"The IAM policy {account.names.boundary} remains for the account's other regions; "
+            "it costs nothing. Where there are none, an administrator deletes it in the AWS "
+            "console under IAM, Policies."
+        )

@@ -190,6 +190,15 @@ class NotDeployed(CommandFailed):
     )
 
 
+class MadeFromBrowser(CommandFailed):
+    sentence = (
+        'The backend in this region was made from the browser, with the stack "{stack}". A region '
+        'takes one of the two ways: go on with that stack as docs/deploy.md says under "From the '
+        'browser"; or delete it in the AWS console under CloudFormation and run the same command '
+        "again, which takes the models over, makes a new user, and has other addresses."
+    )
+
+
 class NothingThere(CommandFailed):
     sentence = (
         "There is no bucket of the backend in the region {region} of this account. Run 'python -m "

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handler.moodle_settings import Address
-from infra.aws import errors
+from infra.aws import errors, function_url
 from infra.aws.account import Account
 from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS
 
@@ -27,6 +27,22 @@ def configuration(account: Account) -> dict[str, Any] | None:
             return None
         raise
     return found
+
+
+def refuse_another_way(account: Account) -> None:
+    """Leave alone what the template for the browser has made, under the same names.
+
+    Raises
+    ------
+    errors.MadeFromBrowser
+    """
+    found = configuration(account)
+    if found is None:
+        return
+    tags = account.client("lambda").list_tags(Resource=found["FunctionArn"])["Tags"]
+    made_by = tags.get("aws:cloudformation:stack-name")  # CloudFormation's own; Zappa uses none
+    if made_by:
+        raise errors.MadeFromBrowser(stack=made_by)
 
 
 def reserve(account: Account, number: int) -> None:
@@ -62,7 +78,7 @@ def _function_url(account: Account) -> Address | None:
     try:
         url = account.client("lambda").get_function_url_config(FunctionName=account.names.function)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if error.response["Error"]["Code"] in _NOT_THERE or function_url.is_forbidden(error):
             return None
         raise
     return Address(url["FunctionUrl"].rstrip("/"), "function URL", 900)

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from infra.aws import errors, policies
 from infra.aws.account import Account
+
+
+def find(account: Account) -> dict[str, Any] | None:
+    """Return what AWS says about the policy; None where there is none."""
+    arn = account.names.global_arn("iam", f"policy/{account.names.boundary}")
+    try:
+        policy: dict[str, Any] = account.client("iam").get_policy(PolicyArn=arn)["Policy"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        return None
+    return policy
 
 
 def ensure(account: Account) -> None:
@@ -21,19 +34,15 @@ def ensure(account: Account) -> None:
         Where there is one of that name that says something else.
     """
     iam, names = account.client("iam"), account.names
-    arn = names.global_arn("iam", f"policy/{names.boundary}")
     wanted = policies.boundary(names.account)
-    try:
-        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
-            raise
+    policy = find(account)
+    if policy is None:
         iam.create_policy(
             PolicyName=names.boundary,
             PolicyDocument=json.dumps(wanted),
             Description="The most that Moodle's machine learning backend may ever be allowed",
         )
         return
-    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    if found != wanted:
+    found = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+    if found["PolicyVersion"]["Document"] != wanted:
         raise errors.BoundaryDiffers(policy=names.boundary)

@@ -52,6 +52,7 @@ def run(
         Go back to the code before today's.
     """
     print(f"AWS account {account.names.account}, region {account.names.region}.")
+    function.refuse_another_way(account)
     if account.is_root:
         print("These are the rights of the account's owner: docs/deploy.md shows a safer key.")
     if account.names.region in WITHOUT_FUNCTION_URLS:

@@ -32,6 +32,7 @@ def prepare(cli: Any) -> None:
     """
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+    from infra.aws import function_url
     from infra.package import PackageError, build
 
     if cli.command != "package":
@@ -39,6 +40,7 @@ def prepare(cli: Any) -> None:
     if cli.command not in _PACKING:
         return
     _make_what_is_missing(cli.zappa)
+    function_url.do_without_where_forbidden(cli.zappa)
     _say_nothing_of_slim_handlers(cli)
     os.environ["LOGNAME"] = "moodle-mlbackend"  # Zappa writes into the zip whose machine this is
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from handler.auth.known_users import KEY
@@ -351,7 +352,9 @@ def test_up_takes_the_models_of_an_earlier_installation_into_use_again(
 def test_down_with_models_leaves_nothing(with_models, take_down, capsys):
     assert take_down(models_too=True, answer="delete the models") == 0
     assert buckets() == []
-    assert "nothing costs anything" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nothing costs anything" in printed
+    assert "The IAM policy moodle-mlbackend-boundary remains" in printed
 
 
 @pytest.mark.parametrize(("models_too", "answer"), [(False, "n"), (False, ""), (True, "yes")])
@@ -409,7 +412,9 @@ def test_down_removes_what_is_left_where_the_function_was_deleted_by_hand(
 
 def test_down_in_an_empty_account(take_down, capsys):
     assert take_down() == 0
-    assert "There is nothing to remove." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "There is nothing to remove." in printed
+    assert "IAM policy" not in printed
 
 
 def test_the_account_s_names_are_kept_beside_the_project_and_go(bring_up, take_down, settings_file):
@@ -431,6 +436,44 @@ def test_a_region_without_function_urls_is_known_before_anything_is_made(
     assert told < printed.index("[1/")
     assert [address.name for address in function.addresses(account)] == ["HTTP API", "REST API"]
     assert "1. HTTP API, where a request may take 30 seconds." in printed
+
+
+@pytest.mark.parametrize("forbidden", ["GetFunctionUrlConfig", None])
+def test_where_function_urls_are_forbidden_the_http_api_comes_first(
+    bring_up, account, zappa, monkeypatch, capsys, forbidden
+):
+    """Zappa is told to go on without one, see test_function_url."""
+    call = BaseClient._make_api_call
+
+    def or_refuse(client, operation, parameters):
+        if operation == "CreateFunctionUrlConfig":
+            return {}
+        if operation == forbidden:
+            text = "You may not, with an explicit deny in a service control policy"
+            refusal = {"Error": {"Code": "AccessDeniedException", "Message": text}}
+            raise ClientError(refusal, operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", or_refuse)
+    assert bring_up() == 0
+    assert [address.name for address in function.addresses(account)] == ["HTTP API", "REST API"]
+    assert "1. HTTP API, where a request may take 30 seconds." in capsys.readouterr().out
+
+
+def test_what_was_made_from_the_browser_is_left_alone(
+    bring_up, take_down, account, names, calls, zappa
+):
+    bring_up()
+    arn = function.configuration(account)["FunctionArn"]
+    tag = {"aws:cloudformation:stack-name": "moodle"}
+    account.client("lambda").tag_resource(Resource=arn, Tags=tag)
+    calls.clear()
+    zappa.commands.clear()
+    for command in (bring_up, take_down, lambda: bring_up(dry_run=True)):
+        with pytest.raises(errors.MadeFromBrowser, match='the stack "moodle"'):
+            command()
+    assert not changes(calls)
+    assert not zappa.commands
 
 
 def reserved(account, names):

@@ -28,7 +28,12 @@ class Cli:
         self.loaded = []
         answer = {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
         client = SimpleNamespace(get_function_concurrency=lambda FunctionName: answer)
-        self.zappa = SimpleNamespace(lambda_client=client, update_stack=None)
+        self.zappa = SimpleNamespace(
+            lambda_client=client,
+            update_stack=None,
+            deploy_lambda_function_url=None,
+            update_lambda_function_url=None,
+        )
 
     def override_stage_config_setting(self, name, value):
         self.overridden[name] = value
