@@ -69,7 +69,8 @@ def training() -> Json:
 def prediction() -> Response:
     """Predict the classes of an unlabelled dataset."""
     model = fields.model_id()
-    predictions = verbs.predict(current.models(), model, fields.dataset())
+    memory = current.settings().memory_bytes
+    predictions = verbs.predict(current.models(), model, fields.dataset(), memory)
     if predictions is None:
         current.note_request(refused=answers.UNTRAINED)
     else:

@@ -84,14 +84,9 @@ def upload(name: str) -> bytes:
     return text(name).encode()
 
 
-def dataset() -> bytes:
-    """Return the dataset, unpacked where a client compressed it.
-
-    Raises
-    ------
-    DatasetTooLarge, BrokenGzip
-    """
-    return gzipped.unpack(upload("dataset"), current.settings().max_dataset_bytes)
+def dataset() -> gzipped.Unpacked:
+    """Return the dataset, which is unpacked as it is read where a client compressed it."""
+    return gzipped.Unpacked(upload("dataset"), current.settings().max_dataset_bytes)
 
 
 def model_id(dirhash: str = "dirhash") -> ModelId:

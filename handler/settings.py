@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from handler import version
+from handler import memory, version
 from handler.auth import users
 from handler.auth.users import Users
 from handler.errors import NoHomeDirectory, UnusableValue
@@ -96,7 +96,7 @@ class Settings:
     max_dataset_bytes : int
         Size of the largest dataset that came compressed, unpacked.
     memory_bytes : int
-        What there is: of the function on Lambda, elsewhere of the machine.
+        What there is: see `handler.memory`.
     public_url : str
         Where others reach this server through a proxy; empty: as each request says.
     report_days : int
@@ -134,7 +134,7 @@ class Settings:
             version=_value(environ, VERSION),
             max_body_bytes=int(_value(environ, MAX_BODY_MB, str(_MAX_BODY_MB))) << 20,
             max_dataset_bytes=int(max_dataset_mb) << 20,
-            memory_bytes=_memory_mb(environ) << 20,
+            memory_bytes=memory.available(environ),
             report_days=int(_value(environ, REPORT_DAYS, str(MAX_REPORT_DAYS))),
             public_url=_value(environ, PUBLIC_URL).rstrip("/"),
         )
@@ -149,13 +149,7 @@ def _value(environ: Mapping[str, str], variable: str, default: str = "") -> str:
 
 def _default_dataset_mb(environ: Mapping[str, str]) -> int:
     """Return a share of the memory: beside the file there are its matrix and the learning."""
-    return min(max(_memory_mb(environ) // MEMORY_SHARE, 16), 9999)
-
-
-def _memory_mb(environ: Mapping[str, str]) -> int:
-    on_lambda = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    bytes_here = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return int(on_lambda) if on_lambda.isdecimal() else bytes_here >> 20
+    return min(max((memory.available(environ) >> 20) // MEMORY_SHARE, 16), 9999)
 
 
 def _default_directory(environ: Mapping[str, str], bucket: str) -> Path:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
+from mlcore.memory import LEAST_FEATURES, MAX_CELLS, TO_LEARN, TO_PREDICT
 
 MAX_ROWS = 2_000_000
 MAX_FEATURES = 5_000
@@ -31,6 +32,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 _MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 with it
 _SAMPLE_ID = "sampleid"  # name of the first column of an unlabelled file
 _MAX_LINE = 8 << 20  # bytes
+File = bytes | Iterable[bytes]  # whole or block by block, no block empty
+
 _COMMA, _NEWLINE = ord(","), ord("\n")
 _CHUNK = 1 << 16  # bytes at a time: what a chunk needs stays in the processor's second-level cache
 _KEY_BYTES = 8
@@ -120,7 +123,7 @@ class _Header:
         return n_features
 
 
-def read_labelled(data: bytes | Iterable[bytes]) -> Labelled:
+def read_labelled(data: File, memory: int | None = None) -> Labelled:
     """Read a file for training or evaluation.
 
     The target is the column that ``targetcolumn`` names, or else the last one. An empty target is
@@ -130,9 +133,14 @@ def read_labelled(data: bytes | Iterable[bytes]) -> Labelled:
     ----------
     data : bytes or iterable of bytes
         The file, whole or block by block.
+    memory : int or None
+        Bytes that there are for the process; then the file is looked through twice. None: as many
+        as it needs.
 
     Raises
     ------
+    mlcore.errors.TooLittleMemory
+        When the rows would not fit, and what is done with them.
     mlcore.errors.DatasetError
         With the line and the column where the file is wrong.
     """
@@ -151,6 +159,10 @@ def read_labelled(data: bytes | Iterable[bytes]) -> Labelled:
     if header.columns[target] != name and header.columns.count(name) == 1:
         target = header.columns.index(name)
 
+    if memory is not None:
+        n_rows = _n_rows(data, header)
+        n_fitted = min(n_rows, MAX_CELLS // max(n_features, LEAST_FEATURES)) * n_features
+        TO_LEARN.require(memory, (n_rows, n_features), n_fitted)
     X, y = _Rows(n_features), _Rows(1)
     for _, numbers in _pieces(body, header, n_texts=0):
         X.add(np.delete(numbers, target, axis=1))
@@ -172,16 +184,21 @@ def read_labelled(data: bytes | Iterable[bytes]) -> Labelled:
     )
 
 
-def read_unlabelled(data: bytes | Iterable[bytes]) -> Unlabelled:
+def read_unlabelled(data: File, memory: int | None = None) -> Unlabelled:
     """Read a file for prediction.
 
     Parameters
     ----------
     data : bytes or iterable of bytes
         The file, whole or block by block.
+    memory : int or None
+        Bytes that there are for the process; then the file is looked through twice. None: as many
+        as it needs.
 
     Raises
     ------
+    mlcore.errors.TooLittleMemory
+        When the rows would not fit, and what is done with them.
     mlcore.errors.DatasetError
         With the line and the column where the file is wrong.
     """
@@ -193,6 +210,8 @@ def read_unlabelled(data: bytes | Iterable[bytes]) -> Unlabelled:
     is_target = header.columns[-1] == header.metadata.get("targetcolumn")
     if header.columns[0] != _SAMPLE_ID and len(header.columns) == n_features + 1 and is_target:
         raise errors.AlreadyLabelled
+    if memory is not None:
+        TO_PREDICT.require(memory, (_n_rows(data, header), n_features))
     X = _Rows(n_features)
     sample_ids: list[str] = []
     for texts, numbers in _pieces(body, header, n_texts=1):
@@ -226,11 +245,11 @@ class _Rows:
         self._matrix.resize((n_rows, self._matrix.shape[1]), refcheck=False)
 
 
-def _read_header(data: bytes | Iterable[bytes]) -> tuple[_Header, Iterator[bytes]]:
+def _read_header(data: File) -> tuple[_Header, Iterator[bytes]]:
     """Read the first three records; return what follows in blocks."""
-    blocks = _blocks(data)
+    rest = blocks(data)
     head = b""
-    while len(head) <= MAX_HEADER_BYTES and (block := next(blocks, b"")):
+    while len(head) <= MAX_HEADER_BYTES and (block := next(rest, b"")):
         head += block
     n_lines = 0
     consumed = len(_MARK) if head.startswith(_MARK) else 0
@@ -257,14 +276,20 @@ def _read_header(data: bytes | Iterable[bytes]) -> tuple[_Header, Iterator[bytes
     if consumed > MAX_HEADER_BYTES:
         raise errors.HeaderTooLong(limit=MAX_HEADER_BYTES // 1000)
     metadata = dict(zip(names, values, strict=True))
-    return _Header(metadata, columns, n_lines), chain([head[consumed:]], blocks)
+    return _Header(metadata, columns, n_lines), chain([head[consumed:]], rest)
 
 
-def _blocks(data: bytes | Iterable[bytes]) -> Iterator[bytes]:
+def blocks(data: File) -> Iterator[bytes]:
     """Return a file block by block."""
     if not isinstance(data, bytes):
         return iter(data)
     return (data[begin : begin + _CHUNK] for begin in range(0, len(data), _CHUNK))
+
+
+def _n_rows(data: File, header: _Header) -> int:
+    """Return how many rows there are, or some more."""
+    n_lines = sum(block.count(b"\n") for block in blocks(data)) + 1
+    return min(n_lines - header.n_lines, MAX_ROWS)
 
 
 def _read_classes(metadata: dict[str, str]) -> tuple[int, ...]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
-from mlcore.examples import LEAST_FEATURES, MAX_CELLS, Examples
+from mlcore.examples import Examples
 from mlcore.importance import importance
 from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
-from mlcore.memory import require
+from mlcore.memory import LEAST_FEATURES, MAX_CELLS, TO_LEARN
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -98,7 +98,7 @@ def evaluate(
     width = max(dataset.X.shape[1], LEAST_FEATURES)
     max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * width)
     examples = Examples.of(dataset, max_cells)
-    require(memory, dataset.X.size, examples.X.size)
+    TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]
     fits: _Fits | None = None
     if classifier is None:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from mlcore import columns, errors, modelfile
 from mlcore.dataset import MAX_FEATURES, Labelled
+from mlcore.memory import LEAST_FEATURES, MAX_CELLS
 
 KIND = "moodle-examples"
 FORMAT = 2
-MAX_CELLS = 20_000_000  # distinct samples times features; what a fit costs grows with them
-LEAST_FEATURES = 50  # what a sample costs where it has fewer
 _KEPT_PER_CLASS = 100  # of each class, however rare, when there are too many examples
 _RECENT = 3  # trainings that a later file may repeat
 # Fewer distinct samples than this are never taken for a repetition: to count some samples twice is

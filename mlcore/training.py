@@ -7,8 +7,8 @@ import numpy as np
 from mlcore import columns, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
-from mlcore.examples import MAX_CELLS, Examples
-from mlcore.memory import require
+from mlcore.examples import Examples
+from mlcore.memory import MAX_CELLS, TO_LEARN
 
 
 def train(
@@ -62,7 +62,7 @@ def train(
     if len(present) < 2 and prior is None:
         missing = sorted(set(examples.classes) - set(present.tolist()))
         raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
-    require(memory, dataset.X.size, examples.X.size)
+    TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
     return fit(examples, dataset.feature_names, prior), examples
 
 

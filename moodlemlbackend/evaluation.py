@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from handler import parsing
+from handler.memory import available
 from handler.models import verbs
 from handler.models.evaluations import Evaluations
 from handler.models.models import Models
@@ -40,6 +42,7 @@ def evaluation(
         content(dataset),
         criteria,
         MODEL if trainedmodeldir else None,
+        available(os.environ),
     )
     folder = Path(outputdir) / "logs" / str(runid)
     unpack(evaluations.log(MODEL, runid) or EMPTY_LOG, folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
+from handler.memory import available
 from handler.models import verbs
 from handler.models.models import Models
 from moodlemlbackend.command import MODEL, content, run, store_in
@@ -12,7 +14,8 @@ from moodlemlbackend.command import MODEL, content, run, store_in
 
 def training(uniqueid: str, modeldir: str, dataset: str) -> tuple[int, str]:
     """Learn from the labelled DATASET, and keep the model in MODELDIR."""
-    answer = verbs.train(Models(store_in(modeldir)), MODEL, content(dataset))
+    models = Models(store_in(modeldir))
+    answer = verbs.train(models, MODEL, content(dataset), memory=available(os.environ))
     return answer["status"], json.dumps(answer)
 
 

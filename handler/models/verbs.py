@@ -7,8 +7,10 @@ Plain functions from values to values. Moodle reaches them in two ways: over HTT
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import mlcore
@@ -21,6 +23,7 @@ from handler.models.models import Models
 from handler.models.reports import Reports
 from handler.store import best_effort
 from mlcore import Classifier, Evaluation, Labelled
+from mlcore.dataset import File, blocks
 from mlcore.errors import NotEnoughData
 
 Json = dict[str, Any]
@@ -47,7 +50,7 @@ class Criteria(NamedTuple):
 
 
 def train(
-    models: Models, model: ModelId, data: bytes, key: str = "", memory: int | None = None
+    models: Models, model: ModelId, data: File, key: str = "", memory: int | None = None
 ) -> Json:
     """Learn from a labelled dataset, and return Moodle's answer.
 
@@ -55,7 +58,8 @@ def train(
     ----------
     models : Models
     model : ModelId
-    data : bytes
+    data : bytes or iterable of bytes
+        The file, whole or block by block, as often as it is asked for.
     key : str
         The same one is the same training, another one another, whatever the data; "" leaves that
         to the data.
@@ -67,8 +71,10 @@ def train(
     mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
     """
     try:
-        key = key and _digest(key.encode())
-        models.learn(model, _digest(data), lambda: mlcore.read_labelled(data), key, memory)
+        key = key and _digest([key.encode()])
+        models.learn(
+            model, _digest(blocks(data)), lambda: mlcore.read_labelled(data, memory), key, memory
+        )
     except NotEnoughData as error:
         return {
             "status": answers.NOT_ENOUGH_DATA,
@@ -78,8 +84,19 @@ def train(
     return {"status": answers.OK, "info": []}
 
 
-def predict(models: Models, model: ModelId, data: bytes) -> answers.Predictions | None:
+def predict(
+    models: Models, model: ModelId, data: File, memory: int | None = None
+) -> answers.Predictions | None:
     """Predict the classes of an unlabelled dataset; None where nothing was trained.
+
+    Parameters
+    ----------
+    models : Models
+    model : ModelId
+    data : bytes or iterable of bytes
+        As of `train`.
+    memory : int or None
+        Bytes that there are for the process; None: as many as it needs.
 
     Raises
     ------
@@ -89,7 +106,7 @@ def predict(models: Models, model: ModelId, data: bytes) -> answers.Predictions 
     if classifier is None:
         return None
     with stage("parse"):
-        dataset = mlcore.read_unlabelled(data)
+        dataset = mlcore.read_unlabelled(data, memory)
     note(rows=len(dataset.sample_ids), features=dataset.X.shape[1])
     payload.require_room(dataset.sample_ids)
     with stage("predict"):
@@ -100,7 +117,7 @@ def evaluate(
     models: Models,
     evaluations: Evaluations,
     model: ModelId,
-    data: bytes,
+    data: File,
     criteria: Criteria,
     trained: ModelId | None = None,
     memory: int | None = None,
@@ -114,7 +131,8 @@ def evaluate(
     evaluations : Evaluations
     model : ModelId
         What the result is kept with.
-    data : bytes
+    data : bytes or iterable of bytes
+        As of `train`.
     criteria : Criteria
     trained : ModelId, optional
         The trained model to test as it is; None: fresh ones are fitted.
@@ -133,9 +151,9 @@ def evaluate(
     mlcore.errors.MlcoreError, handler.errors.AdminError, handler.store.StoreError
     """
     classifier = models.classifier(trained) if trained else None
-    tested = classifier and _digest(classifier.to_bytes())
+    tested = classifier and _digest([classifier.to_bytes()])
     asked = (*criteria, trained is not None, tested)
-    digest = _digest(data, repr(asked).encode())
+    digest = _digest(chain(blocks(data), [repr(asked).encode()]))
     repeated = evaluations.repeated(model, digest)
     if repeated is not None:
         note(already_evaluated=True)
@@ -145,7 +163,7 @@ def evaluate(
     context = report.Context(datetime.now(UTC), trained=trained is not None)
     if trained is None or classifier is not None:
         with stage("parse"):
-            dataset = mlcore.read_labelled(data)
+            dataset = mlcore.read_labelled(data, memory)
         note(rows=len(dataset.y), features=dataset.X.shape[1])
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
     claim = evaluations.claim(model)
@@ -205,7 +223,7 @@ def _evaluated(
     return answers.of_evaluation(result, *accepted), result
 
 
-def _digest(*parts: bytes) -> str:
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

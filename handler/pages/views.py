@@ -23,7 +23,7 @@ from handler.models.model_id import ModelId
 from handler.models.overview import Overview, together
 from handler.pages import filters
 from handler.version import SOFTWARE, version_for
-from mlcore.examples import MAX_CELLS
+from mlcore.memory import MAX_CELLS
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "

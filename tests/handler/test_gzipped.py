@@ -1,15 +1,18 @@
 """A compressed dataset is learned like any other, and is no way to fill the memory."""
 
 import gzip
+import random
+import tracemalloc
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler import gzipped
 from handler.errors import BrokenGzip, DatasetTooLarge
+from handler.gzipped import MAGIC, Unpacked
 from handler.settings import MAX_DATASET_MB, MEMORY_SHARE, Settings
+from mlcore import read_labelled
 
 BROKEN = (
     "The dataset was compressed and cannot be unpacked: it was cut off or changed on its way from "
@@ -17,48 +20,80 @@ BROKEN = (
 )
 
 
+def unpack(data, limit):
+    return b"".join(Unpacked(data, limit))
+
+
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=4))
 def test_members_are_unpacked_one_after_the_other(contents):
     whole = b"".join(map(gzip.compress, contents))
     expected = b"".join(contents)
-    assert gzipped.unpack(whole, 1000) == expected
-    assert gzipped.unpack(whole, len(expected)) == expected
+    assert unpack(whole, 1000) == expected
+    assert unpack(whole, len(expected)) == expected
     if expected:
         with pytest.raises(DatasetTooLarge):
-            gzipped.unpack(whole, len(expected) - 1)
+            unpack(whole, len(expected) - 1)
 
 
 @given(st.binary(max_size=200), st.data())
 def test_what_is_cut_short_or_followed_by_something_is_refused(content, data):
     whole = gzip.compress(content)
-    end = data.draw(st.integers(len(gzipped.MAGIC), len(whole) - 1))
+    end = data.draw(st.integers(len(MAGIC), len(whole) - 1))
     more = data.draw(st.binary(min_size=1, max_size=20))
     for broken in (whole[:end], whole + more):
         with pytest.raises(BrokenGzip):
-            gzipped.unpack(broken, 1000)
+            unpack(broken, 1000)
 
 
 def test_a_changed_byte_is_noticed():
     whole = bytearray(gzip.compress(b"1,2,3\n" * 100))
     whole[-5] ^= 1  # of the checksum
     with pytest.raises(BrokenGzip):
-        gzipped.unpack(bytes(whole), 1000)
+        unpack(bytes(whole), 1000)
 
 
 def test_a_bomb_is_not_unpacked_beyond_the_limit():
     bomb = gzip.compress(bytes(50 << 20))
     with pytest.raises(DatasetTooLarge, match="more than the 1 MB"):
-        gzipped.unpack(bomb, 1 << 20)
+        unpack(bomb, 1 << 20)
 
 
 def test_endless_members_are_refused():
     with pytest.raises(BrokenGzip):
-        gzipped.unpack(gzip.compress(b"") * 1000, 1000)
+        unpack(gzip.compress(b"") * 20_000, 1000)
+
+
+def test_hundreds_of_members_are_unpacked():
+    """As programs make them that pack in several threads."""
+    content = [bytes([i % 256]) * 300 for i in range(2000)]
+    assert unpack(b"".join(map(gzip.compress, content)), 1 << 20) == b"".join(content)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 16, (1 << 16) + 1, 1 << 20])
+def test_no_block_is_large_or_empty(size):
+    for content in (bytes(size), random.Random(1).randbytes(size)):
+        for data in (content, gzip.compress(content), gzip.compress(content, 0)):
+            blocks = list(Unpacked(data, 1 << 20))
+            assert b"".join(blocks) == content
+            assert all(0 < len(block) <= 1 << 16 for block in blocks)
+
+
+def test_it_is_never_unpacked_whole():
+    """Text of 12 MB, of which a matrix of 1 MB is made."""
+    row = ",".join(["0." + 48 * "0"] * 12) + ",1\n"
+    head = 'nfeatures,targetclasses\n12,"[0,1]"\na,b,c,d,e,f,g,h,i,j,k,l,target\n'
+    unpacked = Unpacked(gzip.compress((head + 20_000 * row).encode()), 1 << 30)
+    tracemalloc.start()
+    dataset = read_labelled(unpacked, 1 << 40)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(dataset.y) == 20_000
+    assert peak < 20_000 * len(row) / 2
 
 
 def test_what_is_not_compressed_stays():
-    assert gzipped.unpack(b"nfeatures", 1) == b"nfeatures"
-    assert gzipped.unpack(b"", 1) == b""
+    assert unpack(b"nfeatures", 1) == b"nfeatures"
+    assert unpack(b"", 1) == b""
 
 
 # through Moodle's requests ------------------------------------------------------------------------

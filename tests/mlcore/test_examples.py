@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.lab.course import Course
 from mlcore import Examples, errors
-from mlcore.examples import LEAST_FEATURES
+from mlcore.memory import LEAST_FEATURES
 from tests.mlcore.builders import joined, make_course, make_labelled, rows_of
 
 COURSE = make_course(300, n_features=30)

@@ -2,21 +2,23 @@
 
 import pytest
 
-from mlcore import blend, errors, evaluate, memory, train
-from tests.mlcore.builders import make_course
+from mlcore import blend, errors, evaluate, memory, read_labelled, read_unlabelled, train
+from tests.mlcore.builders import make_course, make_file
 
 COURSE = make_course(60, n_features=8)
 USUAL = 1769 << 20  # of a function on AWS
 
 
-@pytest.mark.parametrize("n_sent", [50 * 98, 140_000 * 414])
-def test_what_a_function_of_the_usual_size_must_do_fits(n_sent):
-    """A night's samples, or 110 MB of them, beside as many as are ever kept."""
-    memory.require(USUAL, n_sent, 20_000_000)
+@pytest.mark.parametrize("n_rows", [50, 140_000, 600_000])
+def test_what_a_function_of_the_usual_size_must_do_fits(n_rows):
+    """A night's samples, or as many as the largest request holds, beside as many as are kept."""
+    memory.TO_LEARN.require(USUAL, (n_rows, 98), memory.MAX_CELLS)
+    memory.TO_LEARN.require(USUAL, (min(n_rows, 140_000), 414), memory.MAX_CELLS)
+    memory.TO_PREDICT.require(USUAL, (min(n_rows, 140_000), 414))
 
 
 def test_where_the_memory_is_not_known_everything_fits():
-    memory.require(None, 10**12, 10**12)
+    memory.TO_LEARN.require(None, (10**9, 1000), 10**12)
 
 
 @pytest.mark.parametrize("work", [train, lambda *_, memory: evaluate(COURSE, 2, memory=memory)])
@@ -26,3 +28,15 @@ def test_work_that_does_not_fit_is_refused_with_the_number_to_set(work, monkeypa
         work(COURSE, memory=128 << 20)
     sentence = str(caught.value)
     assert sentence.startswith("This dataset needs 256 MB of memory and the server has 128 MB")
+
+
+@pytest.mark.parametrize("read", [read_labelled, read_unlabelled])
+def test_rows_that_do_not_fit_are_not_even_read(read):
+    """The last of them cannot be read at all."""
+    head, row = ("a,b,c", "1,0,0.5,1") if read is read_labelled else ("sampleid,a,b", "1-1,0,1,1")
+    columns = f"{head},target" if read is read_labelled else f"{head},c"
+    data = make_file(f"{row}\n" * 300_000 + "what?", columns)
+    with pytest.raises(errors.RowLength):
+        read(data, USUAL)
+    with pytest.raises(errors.TooLittleMemory):
+        read(data, 150 << 20)

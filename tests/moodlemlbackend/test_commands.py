@@ -166,3 +166,15 @@ def test_what_nobody_foresaw_is_told_with_a_reference(monkeypatch, capfd, caplog
     assert reference in sentence
     assert "ZeroDivisionError" in record.getMessage()
     assert "secrets" not in out
+
+
+def test_what_does_not_fit_in_the_memory_is_refused_with_the_number(trained, tmp_path, write):
+    small = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "64"}
+    labelled = write(b'nfeatures,targetclasses,targettype\n1,"[0,1]",discrete\na,t\n0,0\n1,1\n')
+    unlabelled = write(b"nfeatures\n1\nsampleid,a\n1,0\n", "unlabelled.csv")
+    for refused in (
+        run("training", "id", tmp_path / "new", labelled, **small),
+        run("evaluation", "id", tmp_path / "new", labelled, "0.7", "0.05", "2", **small),
+        run("prediction", "id", trained, unlabelled, **small),
+    ):
+        assert "MB of memory and the server has 64 MB: give it " in refused.sentence
