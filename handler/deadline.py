@@ -13,6 +13,8 @@ API_GATEWAY_SECONDS = 29.0
 # result is to be stored and sent.
 _MARGIN = 3.0
 
+_BYTES_PER_CORE = 1769 << 20
+
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -52,6 +54,21 @@ def deadline(reserve: float = 0.0) -> float | None:
     """
     last = _deadline.get()
     return None if last is None else last - reserve
+
+
+def cores(memory: int | None) -> float:
+    """Return the share of a processor that there is: on Lambda it goes with the memory.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+
+    Parameters
+    ----------
+    memory : int or None
+        Bytes that there are for the process.
+    """
+    if memory is None or _deadline.get() is None:
+        return 1.0
+    return min(memory / _BYTES_PER_CORE, 1.0)
 
 
 def time_limit(environ: Mapping[str, Any]) -> int | None:

@@ -62,6 +62,15 @@ class TooLittleMemory(DatasetError):
     )
 
 
+class TooLittleTime(DatasetError):
+    sentence = (
+        "Learning from so many samples takes about {needed} s here, and {available} s are left "
+        "before the gateway in front of this server gives up: enter the address of the function "
+        "URL in Moodle instead, which waits for 15 minutes ('python -m infra status' shows it), "
+        "or raise memory_size in zappa_settings.json where it is below 1769."
+    )
+
+
 class MissingMetadata(DatasetError):
     sentence = "The dataset's first line does not name {name}, which Moodle always sends."
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore import columns, errors
+from mlcore import columns, duration, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
@@ -68,6 +68,7 @@ def evaluate(
     classifier: Classifier | None = None,
     deadline: float | None = None,
     memory: int | None = None,
+    cores: float = 1.0,
 ) -> Evaluation:
     """Measure how well samples that were not learned from are predicted.
 
@@ -85,10 +86,14 @@ def evaluate(
         and less of what explains them.
     memory : int or None
         Bytes that there are for the process; None: as many as it needs.
+    cores : float
+        Share of a processor that there is, 1 at most.
 
     Raises
     ------
     mlcore.errors.TooLittleMemory
+    mlcore.errors.TooLittleTime
+        When not even one iteration would end by the deadline.
     mlcore.errors.TooFewToEvaluate
     mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
         When `classifier` is for another kind of dataset.
@@ -104,6 +109,7 @@ def evaluate(
     if classifier is None:
         if sum(size >= 2 for size in sizes) < 2:
             raise errors.TooFewToEvaluate
+        duration.require(deadline, examples, len(dataset.feature_names), cores)
         fits = _Fits(examples)
         test: _Test = fits.test
     else:

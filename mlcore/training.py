@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcore import columns, errors
+from mlcore import columns, duration, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
@@ -18,6 +18,8 @@ def train(
     max_cells: int = MAX_CELLS,
     find_repeated: bool = True,
     memory: int | None = None,
+    deadline: float | None = None,
+    cores: float = 1.0,
 ) -> tuple[Classifier, Examples]:
     """Learn from a dataset and from all that was learned before.
 
@@ -38,6 +40,10 @@ def train(
         Whether to look for a recent dataset in this one (see `Examples.learn`).
     memory : int or None
         Bytes that there are for the process; None: as many as it needs.
+    deadline : float or None
+        Time (of `time.monotonic`) by which to end.
+    cores : float
+        Share of a processor that there is, 1 at most.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def train(
     ------
     mlcore.errors.ClassesMissing
         When samples of one class only are known, new and old, and there is no imported model.
-    mlcore.errors.TooLittleMemory
+    mlcore.errors.TooLittleMemory, mlcore.errors.TooLittleTime
     mlcore.errors.OtherIndicators, mlcore.errors.OtherTarget, mlcore.errors.OtherFeatures
         When the dataset belongs to another model.
     """
@@ -63,6 +69,7 @@ def train(
         missing = sorted(set(examples.classes) - set(present.tolist()))
         raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
     TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
+    duration.require(deadline, examples, len(dataset.feature_names), cores)
     return fit(examples, dataset.feature_names, prior), examples
 
 

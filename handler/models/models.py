@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import cache
 
 from handler import errors
+from handler.deadline import cores, deadline
 from handler.logs import note, stage
 from handler.models.manifest import Manifest, Run, Training, as_stored, is_name, new_name
 from handler.models.model_id import ModelId
@@ -28,6 +29,7 @@ from mlcore import Classifier, Examples, Labelled, train
 
 _ATTEMPTS = 20  # to change a model that others keep changing
 _HISTORY = 20  # trainings that the manifest remembers
+_STORE_SECONDS = 1.0  # in which what was learned is stored
 _WARM = 16  # classifiers that a process keeps (LRU cache)
 
 # What a change makes of the current run: the next one and its objects; None changes nothing.
@@ -144,7 +146,13 @@ class Models:
             learned, prior = self._learned(model, run)
             with stage("fit"):
                 classifier, examples = train(
-                    dataset, learned, prior, find_repeated=not key, memory=memory
+                    dataset,
+                    learned,
+                    prior,
+                    find_repeated=not key,
+                    memory=memory,
+                    deadline=deadline(_STORE_SECONDS),
+                    cores=cores(memory),
                 )
             training = Training(digest, len(dataset.y), time.time(), key, examples.is_rare)
             with stage("encode"):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import mlcore
 from handler import answers, payload, report
-from handler.deadline import deadline
+from handler.deadline import cores, deadline
 from handler.logs import note, stage
 from handler.models.evaluations import Evaluations
 from handler.models.model_id import ModelId
@@ -216,7 +216,12 @@ def _evaluated(
     try:
         with stage("evaluate"):
             result = mlcore.evaluate(
-                dataset, criteria.n_iterations, classifier, deadline(_LOG_SECONDS), memory
+                dataset,
+                criteria.n_iterations,
+                classifier,
+                deadline(_LOG_SECONDS),
+                memory,
+                cores(memory),
             )
     except NotEnoughData as error:
         return answers.without_evaluation(answers.NOT_ENOUGH_DATA, str(error), *accepted), None

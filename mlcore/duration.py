@@ -1,0 +1,43 @@
+"""How long learning takes: what would not end in time is refused before it starts."""
+
+from __future__ import annotations
+
+import time
+
+from mlcore import errors
+from mlcore.examples import Examples
+from mlcore.memory import LEAST_FEATURES
+
+# Of a whole processor, for each value of each distinct sample and each score that trees learn.
+# With 20 million of these, choosing and fitting took 6 to 12 s of one core (98, 414 and 4,000
+# features); other processors are slower.
+_SECONDS_PER_CELL = 1e-6
+_SHORT = 3.0  # seconds, which are never refused: what is done too late is done when asked again
+
+
+def require(deadline: float | None, examples: Examples, n_features: int, cores: float) -> None:
+    """Refuse to choose and fit what would hardly be done in time.
+
+    Parameters
+    ----------
+    deadline : float or None
+        Time (of `time.monotonic`) by which to end; None: there is no hurry.
+    examples : Examples
+        What is learned from,
+    n_features : int
+        and how many of its columns.
+    cores : float
+        Share of a processor that there is, 1 at most.
+
+    Raises
+    ------
+    mlcore.errors.TooLittleTime
+    """
+    if deadline is None:
+        return
+    n_scores = len(examples.classes) if len(examples.classes) > 2 else 1
+    n_cells = len(examples.y) * max(n_features, LEAST_FEATURES) * n_scores
+    needed = _SECONDS_PER_CELL * n_cells / cores
+    left = deadline - time.monotonic()
+    if needed > max(left, _SHORT):
+        raise errors.TooLittleTime(needed=round(needed), available=max(int(left), 0))
