@@ -73,17 +73,19 @@ def _port(text: str) -> int:
 
 def _serve(host: str, port: int, make_user: Path | None) -> int:
     settings = Settings.from_environ()
+    username = "NAME"
     if not settings.users and not settings.bucket:  # which may have some
-        settings = dataclasses.replace(settings, users=_made_user(make_user))
+        username, password = _made_user(make_user)
+        settings = dataclasses.replace(settings, users=Users.parse(f"{username}:{password}"))
     try:
         from handler.server.serving import serve_until_interrupted
     except ModuleNotFoundError as error:
         raise ServerNotInstalled from error
 
-    return serve_until_interrupted(settings, host, port)
+    return serve_until_interrupted(settings, host, port, username)
 
 
-def _made_user(file: Path | None) -> Users:
+def _made_user(file: Path | None) -> tuple[str, str]:
     if file is None:
         raise UsersNotSet
     try:
@@ -91,7 +93,7 @@ def _made_user(file: Path | None) -> Users:
     except OSError as error:
         raise UserNotKept(file=file, reason=error.strerror) from error
     print(f"The username and the password for Moodle are in {file}", flush=True)
-    return Users.parse(f"{name}:{password}")
+    return name, password
 
 
 def _add_user(name: str) -> int:

@@ -1,6 +1,6 @@
-"""How large an answer may become: AWS Lambda lets 6 MiB out.
+"""How large requests and answers may become: AWS Lambda lets 6 MiB in and out.
 
-They are of JSON, which holds the answer's body as a string, binary ones as base64:
+They are of JSON, which holds an answer's body as a string, binary ones as base64:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
@@ -11,6 +11,8 @@ from contextvars import ContextVar
 
 from handler.errors import AnswerTooLarge
 
+REQUEST_MB = 4.7  # what a request may have: its body comes as base64, too
+PACKED_MB = round(24 * REQUEST_MB, -1)  # of a dataset, which the plugin packs 22 to 36 times
 LAMBDA_BYTES = (6 << 20) - (64 << 10)  # less what the headers may take
 
 # Of predictions: bytes of a row beside the sample's id, and what quotation marks make of them, or

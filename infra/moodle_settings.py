@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handler.moodle_settings import CHECK, FORM, Address, commands, form, line
+from handler.payload import PACKED_MB, REQUEST_MB
 
 CHOOSE = (
     "Then choose it under Site administration › Analytics › Analytics settings as the default "
@@ -44,7 +45,8 @@ def describe(addresses: Sequence[Address], username: str, password: str) -> str:
     """
     lines = [
         "Moodle reaches the function at any of these addresses; take the first, unless you have a "
-        "reason. Requests may be up to about 4.7 MB large."
+        f"reason. Datasets may have up to about {REQUEST_MB} MB, or about {PACKED_MB:.0f} MB with "
+        "the Moodle plugin."
     ]
     for number, address in enumerate(addresses, 1):
         lines.append(f"{number}. {address.name}, where a request may take {_limit(address)}.")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, g, render_template, request
 
-from handler import current, errors, fields, moodle_settings
+from handler import current, errors, fields, moodle_settings, payload
 from handler.auth import sessions, signin
 from handler.deadline import time_limit
 from handler.endpoints import MAX_RUNID
@@ -32,8 +32,6 @@ _POLICY = (
 # A report has its style inside, and whatever else may be in it must not act.
 _REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-# On Lambda, whose limit is the same for all: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-_LAMBDA_MB = 4.7
 _ROW_BYTES = 180  # of Moodle's own model of students who drop out
 _FEATURES = 98  # of the default model of Moodle 4.5
 
@@ -314,12 +312,15 @@ def _on_lambda() -> bool:
 def _limits() -> dict[str, Any]:
     """Return the limits of this deployment."""
     on_lambda = _on_lambda()
-    megabytes = min(current.settings().max_body_bytes / 1e6, _LAMBDA_MB if on_lambda else 1e6)
+    megabytes = min(
+        current.settings().max_body_bytes / 1e6, payload.REQUEST_MB if on_lambda else 1e6
+    )
     return {
         "on_lambda": on_lambda,
         "megabytes": f"{megabytes:.1f}"
         if on_lambda
         else f"{current.settings().max_body_bytes >> 20}",
+        "packed": f"{min(current.settings().max_dataset_bytes / 1e6, payload.PACKED_MB):.0f}",
         "rows": round(megabytes * 1e6 / _ROW_BYTES, -3),
         "seconds": time_limit(request.environ),
         "examples": round(MAX_CELLS / _FEATURES, -4),

@@ -9,13 +9,16 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from handler import moodle_settings
 from handler.app import create_app
 from handler.errors import CannotListen
+from handler.moodle_settings import Address
 from handler.server.asgi import Front
 from handler.settings import Settings
 
@@ -84,7 +87,9 @@ class _Connection(H11Protocol):
         return float("inf") if self._waits_since is None else self._waits_since
 
 
-def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
+def serve_until_interrupted(
+    settings: Settings, host: str, port: int, username: str | None = None
+) -> int:
     """Serve until Ctrl-C or SIGTERM, and return the exit status.
 
     Parameters
@@ -94,6 +99,9 @@ def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
         Address to listen on.
     port : int
         0 takes a free one; the line that says where the server listens names it.
+    username : str or None
+        For the line that the Moodle plugin wants, without the password, as this may be read by
+        many; None: it is not told.
 
     Raises
     ------
@@ -107,6 +115,12 @@ def serve_until_interrupted(settings: Settings, host: str, port: int) -> int:
         where = f"S3 bucket {settings.bucket}" if settings.bucket else str(settings.directory)
         port = listener.getsockname()[1]
         print(f"Serving Moodle at http://{host}:{port}, models in {where}", flush=True)
+        if username:
+            everywhere = ip_address(listener.getsockname()[0]).is_unspecified
+            name = "HOST" if everywhere else f"[{host}]" if ":" in host else host
+            address = Address(settings.public_url or f"http://{name}:{port}")
+            pasted = moodle_settings.line(address, username, "PASSWORD")
+            print(f"This project's Moodle plugin takes one line: {pasted}", flush=True)
         _serve(front, listener)
     print("Stopped.", flush=True)
     if front and front.busy:  # the interpreter would wait for it; what it stores is whole or not

@@ -1,6 +1,7 @@
 """python -m handler: serving, and making users."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -117,6 +118,7 @@ def test_a_user_is_made_on_demand_and_only_the_file_tells_the_password(run, tmp_
     assert file.stat().st_mode & 0o777 == 0o600
     assert str(file) in out
     assert password not in out
+    assert re.search(r"plugin takes one line: http://moodle:PASSWORD@127.0.0.1:\d+$", out, re.M)
     assert run(*asked, USERS="")[0] == 0
     assert file.read_text() == f"{name}:{password}\n"
 
@@ -131,6 +133,19 @@ def test_without_the_server_it_says_what_to_install(run, monkeypatch):
 def test_no_user_is_made_where_there_is_one(run, tmp_path):
     assert run("--port", "0", "--make-user", str(tmp_path / "user"))[0] == 0
     assert not (tmp_path / "user").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "told"),
+    [
+        ("0.0.0.0", "", r"http://NAME:PASSWORD@HOST:\d+"),
+        ("localhost", "", r"http://NAME:PASSWORD@localhost:\d+"),
+        ("127.0.0.1", "https://a.example/ml/", "https://NAME:PASSWORD@a.example/ml"),
+    ],
+)
+def test_the_line_for_the_plugin_is_told(run, host, public, told):
+    _, out, _ = run("--port", "0", "--host", host, PUBLIC_URL=public)
+    assert re.search(f"takes one line: {told}$", out, re.M)
 
 
 def test_a_user_that_cannot_be_kept_stops_the_start(run):
@@ -184,7 +199,7 @@ def test_a_port_that_is_none_is_refused(run, port):
 def test_it_tells_where_it_serves_and_where_models_are(run, tmp_path):
     status, out, err = run("--port", "0")
     assert (status, err) == (0, "")
-    first, last = out.splitlines()
+    first, _, last = out.splitlines()
     port = first.split(":")[2].split(",")[0]
     assert first == f"Serving Moodle at http://127.0.0.1:{port}, models in {tmp_path}"
     assert int(port) > 0
@@ -215,7 +230,8 @@ def test_sigterm_and_ctrl_c_end_it_cleanly(running, by):
         pytest.skip(f"a shell in the background made these tests ignore {by.name}")
     with running() as server:
         assert server.moodle.version().text == "3.0.5"
-        assert server.stop(by) == (0, "Stopped.\n")
+        status, rest = server.stop(by)
+        assert (status, rest.splitlines()[-1]) == (0, "Stopped.")
     log = server.log.read_text()
     assert "Traceback" not in log
     assert log.count("\n") == 1  # of the one request
