@@ -6,6 +6,8 @@ from botocore import xform_name
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.common_models import CloudFormationModel
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
 from moto.s3.models import FakeBucket, s3_backends
 
 
@@ -25,6 +27,42 @@ def take_over_buckets(monkeypatch):
 def allow_change_sets_without_changes(monkeypatch):
     """Let a change set without changes be made, and fail afterwards, instead of refusing it."""
     monkeypatch.setattr(CloudFormationResponse, "_validate_different_update", lambda *_: None)
+
+
+def revert_drift(monkeypatch):
+    """Let a change set that is to revert drift make anew what was deleted past the stack."""
+    create = CloudFormationResponse.create_change_set
+
+    def create_and_look(response):
+        answer = create(response)
+        if response._get_param("DeploymentMode") == "REVERT_DRIFT":
+            change = list(response.cloudformation_backend.change_sets.values())[-1]
+            resources = change.stack.resource_map
+            gone = [name for name in resources._resource_json_map if _is_gone(resources, name)]
+            for name in gone:
+                del resources._parsed_resources[name], resources._resource_json_map[name]
+            if gone:
+                change.status, change.execution_status = "CREATE_COMPLETE", "AVAILABLE"
+        return answer
+
+    monkeypatch.setattr(CloudFormationResponse, "create_change_set", create_and_look)
+
+
+def _is_gone(resources, name):
+    account, region = resources._account_id, resources._region_name
+    part = resources._parsed_resources[name]
+    match resources._resource_json_map[name]["Type"]:
+        case "AWS::S3::Bucket":
+            return part.name not in s3_backends[account]["aws"].buckets
+        case "AWS::IAM::Role":
+            return part.id not in iam_backends[account]["aws"].roles
+        case "AWS::Logs::LogGroup":
+            return part.name not in logs_backends[account][region].groups
+        case kind if kind.startswith("AWS::ApiGatewayV2::"):
+            api = resources._parsed_resources.get("HttpApi")
+            apis = apigatewayv2_backends[account][region].apis
+            return api is None or api.physical_resource_id not in apis
+    return False
 
 
 # parts of stacks ----------------------------------------------------------------------------------

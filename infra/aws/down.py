@@ -76,19 +76,19 @@ def plan(account: Account, tools: Tools, models_too: bool) -> list[Step]:
         )
     if alarms.are_on(account):
         steps.append(Step("Remove the alarms and the budget", lambda: alarms.switch_off(account)))
-    if _exists(account, names.uploads):
-        steps.append(
-            Step(
-                f"Empty the bucket {names.uploads}, through which code was uploaded",
-                lambda: _empty(account, names.uploads),
-            )
-        )
     if stack.status(account, account.names.stack):
         steps.append(
             Step(
                 f'Delete the stack "{names.stack}": the role, the log and the HTTP API; the models '
                 "and the users stay",
                 lambda: stack.delete(account, names.stack),
+            )
+        )
+    if _exists(account, names.uploads):
+        steps.append(
+            Step(
+                f"Delete the bucket {names.uploads}, through which code was uploaded",
+                lambda: _delete_bucket(account, names.uploads),
             )
         )
     if models_too and _exists(account, names.models):

@@ -172,6 +172,14 @@ class StackStuck(CommandFailed):
     )
 
 
+class PartsMissing(CommandFailed):
+    sentence = (
+        'The stack "{stack}" had made these, somebody has deleted them, and CloudFormation did not '
+        "make them anew: {parts}. Run 'python -m infra down', which keeps the models and users "
+        "that there are, and then 'python -m infra up'; the addresses change."
+    )
+
+
 class BoundaryDiffers(CommandFailed):
     sentence = (
         'There is an IAM policy "{policy}" in this account that is not what this version makes. An '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -68,7 +69,7 @@ def reserve(account: Account, number: int) -> None:
 
 def addresses(account: Account) -> list[Address]:
     """Return the addresses that there are, the best for Moodle first."""
-    found = (find(account) for find in (_function_url, _http_api, rest_api))
+    found = (find(account) for find in (_function_url, http_api, rest_api))
     return [address for address in found if address]
 
 
@@ -84,28 +85,35 @@ def _function_url(account: Account) -> Address | None:
     return Address(url["FunctionUrl"].rstrip("/"), "function URL", 900)
 
 
-def _http_api(account: Account) -> Address | None:
+def http_api(account: Account) -> Address | None:
+    """Return the address of our stack's HTTP API; None where either is gone."""
     api = http_api_id(account)
-    return Address(_api_url(account, api), "HTTP API", 30) if api else None
+    if api is None or not _is_there(account.client("apigatewayv2").get_api, ApiId=api):
+        return None
+    return Address(_api_url(account, api), "HTTP API", 30)
 
 
 def rest_api(account: Account) -> Address | None:
     """Return the address of Zappa's API Gateway; None where its stack or the API itself is gone."""
     api = _resource(account, account.names.api_stack, "Api")
-    if api is None:
+    if api is None or not _is_there(account.client("apigateway").get_rest_api, restApiId=api):
         return None
-    try:
-        account.client("apigateway").get_rest_api(restApiId=api)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_THERE:
-            return None
-        raise
     return Address(f"{_api_url(account, api)}/{STAGE}", "REST API", API_SECONDS)
 
 
 def http_api_id(account: Account) -> str | None:
     """Return the identifier of our stack's HTTP API; None where there is none."""
     return _resource(account, account.names.stack, "HttpApi")
+
+
+def _is_there(ask: Callable[..., object], **what: str) -> bool:
+    try:
+        ask(**what)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NOT_THERE:
+            return False
+        raise
+    return True
 
 
 def _api_url(account: Account, api: str | None) -> str:

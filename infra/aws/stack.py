@@ -29,7 +29,7 @@ _UNFINISHED = {
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _POLL_SECONDS = 4
 
-_PLAIN_NAMES = {
+PLAIN_NAMES = {
     "Models": "the bucket for the models",
     "ModelsPolicy": "its rule to encrypt connections",
     "Uploads": "the bucket for uploading the code",
@@ -151,22 +151,40 @@ def _change_set(
 ) -> dict[str, Any] | None:
     """Let CloudFormation work out what is to change; None: nothing is.
 
-    A change set, because only that can take over the bucket of an earlier installation.
+    A change set, because only that can take over the bucket of an earlier installation, and bring
+    back what somebody changed or deleted past CloudFormation.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
     """
-    made = cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName=f"up-{uuid.uuid4().hex}",
-        ChangeSetType="CREATE" if new else "UPDATE",
-        TemplateBody=json.dumps(template),
-        Parameters=[
+    asked = {
+        "StackName": stack,
+        "ChangeSetType": "CREATE" if new else "UPDATE",
+        "TemplateBody": json.dumps(template),
+        "Parameters": [
             {"ParameterKey": key}
             | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
             for key, value in parameters.items()
         ],
-        Capabilities=["CAPABILITY_NAMED_IAM"],  # the role has a name of ours
-        ImportExistingResources=True,
-        Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
-    )
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],  # the role has a name of ours
+        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+    }
+    taking_over = {"ImportExistingResources": True}
+    if not new:
+        change = _worked_out(cloudformation, asked | {"DeploymentMode": "REVERT_DRIFT"})
+        if change["Status"] != "FAILED":
+            return change
+        # most often nothing is to change, which a plain one says in the words that are known
+    change = _worked_out(cloudformation, asked | taking_over)
+    if change["Status"] != "FAILED":
+        return change
+    reason = change["StatusReason"]
+    if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+        return None
+    raise errors.StackFailed(stack=stack, reasons=_listed([reason]))
+
+
+def _worked_out(cloudformation: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return a change set when it is ready; one that failed is gone."""
+    made = cloudformation.create_change_set(ChangeSetName=f"up-{uuid.uuid4().hex}", **asked)
     # IAM is asked about the stack, whose name an identifier alone does not tell it
     which = {"ChangeSetName": made["Id"], "StackName": made["StackId"]}
     while True:
@@ -176,10 +194,6 @@ def _change_set(
         time.sleep(_POLL_SECONDS)
     if change["Status"] == "FAILED":
         cloudformation.delete_change_set(**which)
-        reason = change["StatusReason"]
-        if "didn't contain changes" in reason or "No updates are to be performed" in reason:
-            return None
-        raise errors.StackFailed(stack=stack, reasons=_listed([reason]))
     return change
 
 
@@ -202,7 +216,7 @@ def _follow(cloudformation: Any, stack_id: str, seen: set[str], wanted: set[str]
                 begun = True
                 continue
             state, name = event["ResourceStatus"], event["LogicalResourceId"]
-            name = _PLAIN_NAMES.get(name, name)
+            name = PLAIN_NAMES.get(name, name)
             if state in _PLAIN_STATES:
                 print(f"  {_PLAIN_STATES[state]}: {name}", flush=True)
             reason = event.get("ResourceStatusReason", "")
@@ -230,7 +244,7 @@ def _advice(reason: str) -> str:
             "\n    Attach the rights that 'python -m infra policy' prints to the user of this "
             "access key, then run the same command again."
         )
-    if "already exists" in reason or "AlreadyExists" in reason:
+    if "already exist" in reason or "AlreadyExists" in reason:
         return (
             "\n    Something of that name was made in another way. Delete it in the AWS console "
             "if you do not need it, then run the same command again."

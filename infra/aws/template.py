@@ -78,8 +78,9 @@ def models_bucket(names: Names) -> Resource:
 def _uploads_bucket(names: Names) -> Resource:
     return {
         "Type": "AWS::S3::Bucket",
-        "DeletionPolicy": "Delete",
-        "UpdateReplacePolicy": "Delete",
+        # As CloudFormation cannot delete a bucket with something in it, `down` does.
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
         "Properties": {
             **_private(names.uploads),
             "LifecycleConfiguration": {

@@ -11,6 +11,7 @@ from infra.aws import (
     alarms,
     errors,
     function,
+    parts,
     releases,
     role_boundary,
     smoke,
@@ -90,13 +91,15 @@ def _coming_up(account: Account, tools: Tools, passwords: dict[str, str]) -> lis
     """Return the steps that lead from what there is now to today's code at work."""
     names = account.names
     new = stack.is_new(stack.status(account, account.names.stack))
+    missing = _parts(parts.missing(account))
+    anew = f", and make anew what somebody has deleted: {missing}" if missing else ""
     has_users = _has_users(account)
     return [
         Step("Build the code for AWS Lambda and check it", tools.package),
         Step(
             f'{"Make" if new else "Bring up to date"} the stack "{names.stack}": the buckets '
             f"{names.models} and {names.uploads}, the role {names.role}, a log that is kept for "
-            f"{LOG_DAYS} days, and an HTTP API whose address fits Moodle's form",
+            f"{LOG_DAYS} days, and an HTTP API whose address fits Moodle's form{anew}",
             lambda: _make_stack(account),
         ),
         Step(
@@ -130,7 +133,20 @@ def _going_back(account: Account) -> list[Step]:
 
 def _make_stack(account: Account) -> None:
     role_boundary.ensure(account)
+    missing = parts.missing(account)
     stack.apply(account, account.names.stack, template(account.names), {})
+    if left := parts.missing(account):
+        raise errors.PartsMissing(stack=account.names.stack, parts=_parts(left))
+    if "Models" in missing:
+        print(
+            "  The bucket with the models had been deleted: in Moodle, choose Clear predictions "
+            "for each of the analytics models, so that it is trained anew on all of its data.",
+            flush=True,
+        )
+
+
+def _parts(names: list[str]) -> str:
+    return ", ".join(stack.PLAIN_NAMES[name] for name in names)
 
 
 def _alarm_steps(account: Account, email: str | None) -> list[Step]:

@@ -79,6 +79,7 @@ def environment():
     with pytest.MonkeyPatch.context() as patch:
         moto_gaps.take_over_buckets(patch)
         moto_gaps.allow_change_sets_without_changes(patch)
+        moto_gaps.revert_drift(patch)
         with serve_forever(with_function_url_configs(app)) as url:
             yield inherited | AWS | {"AWS_ENDPOINT_URL": url}
 

@@ -64,6 +64,7 @@ def mock_account(aws, fast_clients, settings_file, monkeypatch):
     monkeypatch.setattr(smoke, "_SAMPLES", 12)  # trains in a moment
     moto_gaps.take_over_buckets(monkeypatch)
     moto_gaps.allow_change_sets_without_changes(monkeypatch)
+    moto_gaps.revert_drift(monkeypatch)
     with mock_aws():
         yield
 

@@ -48,6 +48,8 @@ def needed(names, service, operation, sent):
             return [(action, bucket_arn(sent["Bucket"], objects)) for action in actions]
         case "lambda":
             return [(f"lambda:{operation}", names.arn("lambda", f"function:{names.function}"))]
+        case "logs" if operation == "DescribeLogGroups":
+            return [(f"logs:{operation}", "*")]
         case "logs":
             group = names.arn("logs", f"log-group:{sent['logGroupName']}:log-stream:")
             return [(f"logs:{operation}", group)]
@@ -56,13 +58,16 @@ def needed(names, service, operation, sent):
             arn = name if ":" in name else names.arn("cloudformation", f"stack/{name}/1")
             tags = [("cloudformation:TagResource", arn)] if sent.get("Tags") else []
             return [(f"cloudformation:{operation}", arn), *tags]
-        case "apigateway":
+        case "apigateway" | "apigatewayv2":
             model = _model(service).operation_model(operation)
             members = model.input_shape.members.items()
             parts = {part.serialization.get("name"): str(sent.get(name)) for name, part in members}
             path = re.sub(r"{(\w+)\+?}", lambda it: parts[it[1]], model.http["requestUri"])
-            arn = f"arn:aws:apigateway:{names.region}::{path.partition('?')[0]}"
+            path = path.partition("?")[0].removeprefix("/v2")
+            arn = f"arn:aws:apigateway:{names.region}::{path}"
             return [(f"apigateway:{model.http['method']}", arn)]
+        case "iam" if "RoleName" in sent:
+            return [(f"iam:{operation}", names.global_arn("iam", f"role/{sent['RoleName']}"))]
         case "iam":
             arn = sent.get("PolicyArn") or names.global_arn("iam", f"policy/{sent['PolicyName']}")
             return [(f"iam:{operation}", arn)]

@@ -11,7 +11,19 @@ from botocore.exceptions import ClientError
 
 from handler.auth.known_users import KEY
 from handler.auth.users import VARIABLE
-from infra.aws import alarms, down, errors, function, smoke, stack, status, up, users
+from infra.aws import (
+    alarms,
+    down,
+    errors,
+    function,
+    parts,
+    releases,
+    smoke,
+    stack,
+    status,
+    up,
+    users,
+)
 from infra.aws.account import sign_in
 from infra.aws.tools import Tools
 from tests.infra.conftest import FakeTools
@@ -200,6 +212,79 @@ def test_a_missing_function_is_made_anew_behind_the_same_api_with_the_same_users
         assert addresses(account)[name] == before[name]
 
 
+def delete_the_role(account):
+    iam, name = account.client("iam"), account.names.role
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    iam.delete_role(RoleName=name)
+
+
+def delete_the_models(account):
+    down._delete_bucket(account, account.names.models)
+
+
+def delete_the_uploads(account):
+    down._delete_bucket(account, account.names.uploads)
+
+
+def delete_the_log(account):
+    account.client("logs").delete_log_group(logGroupName=account.names.log_group)
+
+
+def delete_the_http_api(account):
+    account.client("apigatewayv2").delete_api(ApiId=function.http_api_id(account))
+
+
+PARTS = [
+    (delete_the_role, "the function's role"),
+    (delete_the_models, "the bucket for the models"),
+    (delete_the_uploads, "the bucket for uploading the code"),
+    (delete_the_log, "the function's log"),
+    (delete_the_http_api, "the HTTP API"),
+]
+
+
+@pytest.mark.parametrize(("delete", "name"), PARTS)
+def test_what_somebody_deleted_is_made_anew(bring_up, account, capsys, delete, name):
+    bring_up()
+    before = addresses(account)
+    delete(account)
+    assert [stack.PLAIN_NAMES[part] for part in parts.missing(account)] == [name]
+    capsys.readouterr()
+    bring_up(dry_run=True)
+    assert f"make anew what somebody has deleted: {name}\n" in capsys.readouterr().out
+    bring_up()
+    printed = capsys.readouterr().out
+    assert parts.missing(account) == []
+    assert users.names(account) == ["moodle"]
+    changed = {kind for kind, host in addresses(account).items() if host != before[kind]}
+    assert changed == ({"HTTP API"} if delete is delete_the_http_api else set())
+    assert ("AN ADDRESS HAS CHANGED" in printed) == bool(changed)
+    assert ("choose Clear predictions" in printed) == (delete is delete_the_models)
+    assert ("shown this once" in printed) == (delete is delete_the_models)
+
+
+def test_a_stack_that_somebody_deleted_is_made_anew(bring_up, account, zappa, names, capsys):
+    bring_up()
+    users.add(account, "second")
+    account.client("cloudformation").delete_stack(StackName=names.stack)
+    assert function.http_api(account) is None
+    zappa.code = "later"
+    bring_up()
+    assert users.names(account) == ["moodle", "second"]
+    assert len(function.addresses(account)) == 3
+    assert "HTTP API: was https://" in capsys.readouterr().out
+    assert releases.previous(account).content == "first"
+
+
+def test_what_cloudformation_does_not_make_anew_is_told(bring_up, account, monkeypatch):
+    bring_up()
+    delete_the_role(account)
+    monkeypatch.setattr(stack, "apply", lambda *_: None)
+    with pytest.raises(errors.PartsMissing, match=r"anew: the function's role\. Run 'python -m"):
+        bring_up()
+
+
 def test_an_interrupted_run_says_what_there_is(bring_up, zappa, capsys):
     def interrupt(part):
         raise KeyboardInterrupt
@@ -376,10 +461,10 @@ DOWN_DRY_RUN = """\
 AWS account 123456789012, region eu-central-1.
 Nothing is changed now. Without --dry-run this would be done:
 1. Delete the function moodle-mlbackend-production and its addresses (zappa undeploy production)
-2. Empty the bucket moodle-mlbackend-123456789012-eu-central-1-zappa, through which code was \
-uploaded
-3. Delete the stack "moodle-mlbackend": the role, the log and the HTTP API; the models and the \
+2. Delete the stack "moodle-mlbackend": the role, the log and the HTTP API; the models and the \
 users stay
+3. Delete the bucket moodle-mlbackend-123456789012-eu-central-1-zappa, through which code was \
+uploaded
 4. Delete the bucket moodle-mlbackend-123456789012-eu-central-1 with the users and every model in \
 it (1 model, 0.0 MB), for good
 """
