@@ -8,6 +8,7 @@ datasets come from outside.
 from __future__ import annotations
 
 import io
+import resource
 import sys
 import time
 import zipfile
@@ -49,9 +50,10 @@ def main(folder: str, labelled_csv: str, unlabelled_csv: str) -> None:
 
     _check_libgomp(folder)
     seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"it trains, evaluates (score {answer['score']:.2f}, {len(names)} files of a report) and "
-        f"predicts by itself, in {seconds:.1f} s"
+        f"predicts by itself, in {seconds:.1f} s and {peak:.0f} MB"
     )
 
 
