@@ -48,9 +48,16 @@ def run(command: Command) -> int:
     return status
 
 
-def store_in(folder: str) -> DirectoryStore:
-    """Return the store in a directory of Moodle's, which keeps all of it there."""
-    return DirectoryStore(folder)
+def store_in(folder: str, *, make: bool = False) -> DirectoryStore:
+    """Return the store in a directory of Moodle's, which keeps all of it there.
+
+    Parameters
+    ----------
+    folder : str
+    make : bool, default=False
+        Whether to make the directory where it is missing, as one that only reads must not.
+    """
+    return DirectoryStore(folder, make=make)
 
 
 def content(file: str) -> bytes:
@@ -85,9 +92,21 @@ def unpack(data: bytes, folder: Path) -> None:
     ------
     moodlemlbackend.errors.UnwritableFile
     """
+    made(folder)
     with _explained(errors.UnwritableFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        folder.mkdir(parents=True, exist_ok=True)
         archive.extractall(folder)
+
+
+def made(folder: Path) -> Path:
+    """Return a directory, which is made where it is missing.
+
+    Raises
+    ------
+    moodlemlbackend.errors.UnwritableFile
+    """
+    with _explained(errors.UnwritableFile):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager

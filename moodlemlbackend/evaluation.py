@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from handler import parsing
 from handler.memory import available
 from handler.models import verbs
-from handler.models.evaluations import Evaluations
+from handler.models.evaluations import KEPT, Evaluations
 from handler.models.models import Models
 from handler.report import EMPTY_LOG
-from moodlemlbackend.command import MODEL, content, run, store_in, unpack
+from moodlemlbackend.command import MODEL, content, made, run, store_in, unpack
 
 
 def evaluation(
@@ -34,19 +36,31 @@ def evaluation(
         max_deviation=parsing.number("maxdeviation", maxdeviation),
         n_iterations=parsing.whole_number("niterations", niterations, 1, parsing.MAX_ITERATIONS),
     )
-    evaluations = Evaluations(store_in(outputdir))
-    answer, runid = verbs.evaluate(
-        Models(store_in(trainedmodeldir or outputdir)),
-        evaluations,
-        MODEL,
-        content(dataset),
-        criteria,
-        MODEL if trainedmodeldir else None,
-        available(os.environ),
-    )
-    folder = Path(outputdir) / "logs" / str(runid)
-    unpack(evaluations.log(MODEL, runid) or EMPTY_LOG, folder)
-    return answer["status"], json.dumps(answer | {"runid": runid, "dir": str(folder)})
+    logs = made(Path(outputdir) / "logs")
+    with TemporaryDirectory() as folder:
+        evaluations = Evaluations(store_in(folder))
+        answer, runid = verbs.evaluate(
+            Models(store_in(trainedmodeldir or outputdir)),
+            evaluations,
+            MODEL,
+            content(dataset),
+            criteria,
+            MODEL if trainedmodeldir else None,
+            available(os.environ),
+        )
+        log = evaluations.log(MODEL, runid) or EMPTY_LOG
+    while (logs / str(runid)).exists():  # of one that began in the same millisecond
+        runid += 1
+    unpack(log, logs / str(runid))
+    _remove_old(logs)
+    return answer["status"], json.dumps(answer | {"runid": runid, "dir": str(logs / str(runid))})
+
+
+def _remove_old(logs: Path) -> None:
+    """Keep the last evaluations, as a server does, and whatever was not written here."""
+    names = [file.parent.name for file in logs.glob("*/evaluation.json")]
+    for name in sorted(filter(str.isdecimal, names), key=int)[:-KEPT]:
+        shutil.rmtree(logs / name, ignore_errors=True)
 
 
 if __name__ == "__main__":

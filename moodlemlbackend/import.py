@@ -12,7 +12,7 @@ from moodlemlbackend.command import MODEL, pack, run, store_in
 
 def import_model(uniqueid: str, modeldir: str, importdir: str) -> tuple[int, str]:
     """Put the exported model in IMPORTDIR in the place of what is in MODELDIR."""
-    verbs.import_model(Models(store_in(modeldir)), MODEL, pack(Path(importdir)))
+    verbs.import_model(Models(store_in(modeldir, make=True)), MODEL, pack(Path(importdir)))
     return 0, "Ok"
 
 

@@ -14,7 +14,7 @@ from moodlemlbackend.command import MODEL, content, run, store_in
 
 def training(uniqueid: str, modeldir: str, dataset: str) -> tuple[int, str]:
     """Learn from the labelled DATASET, and keep the model in MODELDIR."""
-    models = Models(store_in(modeldir))
+    models = Models(store_in(modeldir, make=True))
     answer = verbs.train(models, MODEL, content(dataset), memory=available(os.environ))
     return answer["status"], json.dumps(answer)
 

@@ -15,7 +15,7 @@ from handler.models.stored import read, require_time
 from handler.report.verdict import Verdict
 from handler.store import Conflict, ObjectStore, best_effort
 
-_KEPT = 10  # evaluations of a model
+KEPT = 10  # evaluations of a model
 _ATTEMPTS = 100  # to find a free runid
 _REPEAT_SECONDS = 24 * 3600  # for how long the same one is answered from what is stored
 _NAME = re.compile(r"(\d{1,18})(?:-([0-9a-z]+)\.json|\.zip)")  # runid, digest of the request
@@ -182,7 +182,7 @@ class Evaluations:
         names = self._names(model)
         evaluated = {runid for runid, digest, _ in names if digest}
         alone = {runid for runid, _, _ in names} - evaluated
-        kept = {own, *sorted(evaluated)[-_KEPT:], *sorted(alone)[-_KEPT:]}
+        kept = {own, *sorted(evaluated)[-KEPT:], *sorted(alone)[-KEPT:]}
         self._store.delete(key for runid, _, key in names if runid not in kept)
 
     def _read(self, key: str) -> bytes | None:

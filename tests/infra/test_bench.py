@@ -50,6 +50,12 @@ def test_the_report_has_goals_of_its_own():
     assert re.search(r"^  its files, zipped .* MB +≤ 1 +✓$", shown.stdout, re.M), shown.stdout
 
 
+def test_the_version_as_a_command_has_a_goal():
+    shown = bench("--goals", "commands")
+    assert shown.returncode == 0, shown.stderr
+    assert re.search(r"^the version as a command .* × +≤ 1\.5 ", shown.stdout, re.M), shown.stdout
+
+
 def test_growth_is_a_plot_and_a_page(tmp_path):
     pytest.importorskip("matplotlib")
     shown = bench("--growth", "1000", "--out", str(tmp_path / "new"))

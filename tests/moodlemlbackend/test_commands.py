@@ -79,6 +79,30 @@ def test_a_trained_model_is_evaluated_as_it_is(trained, tmp_path, course, write)
     assert run("evaluation", *asked, tmp_path / "none").json["status"] == 2
 
 
+def test_of_evaluations_the_last_ten_are_kept_and_what_others_wrote(tmp_path, course, write):
+    logs = tmp_path / "out" / "logs"
+    for runid in range(100, 112):
+        (logs / str(runid)).mkdir(parents=True)
+        (logs / str(runid) / "evaluation.json").write_text("{}")
+    (logs / "7" / "tensor").mkdir(parents=True)
+    (logs / "8 of mine").mkdir()
+    (logs / "8 of mine" / "evaluation.json").write_text("{}")
+    answer = run(
+        "evaluation", "u", tmp_path / "out", write(course.labelled(40)), "0", "1", "1"
+    ).json
+    kept = {path.name for path in logs.iterdir()}
+    assert kept == {"7", "8 of mine", *map(str, range(103, 112)), str(answer["runid"])}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"logs"}
+
+
+def test_what_only_reads_makes_no_directory(tmp_path, course, write):
+    missing, data = tmp_path / "no" / "model", write(course.labelled(40))
+    assert run("prediction", "u", missing, write(course.unlabelled(3), "x.csv")).exit == 2
+    assert run("export", "u", missing, tmp_path).exit == 1
+    assert run("evaluation", "u", tmp_path / "out", data, "0", "1", "2", missing).exit == 2
+    assert not missing.parent.exists()
+
+
 def test_an_exported_model_predicts_the_same_elsewhere(trained, tmp_path, course, write):
     data, exported = write(course.unlabelled(20)), tmp_path / "tmp"
     exported.mkdir()

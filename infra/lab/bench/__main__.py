@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.lab import datasets
-from infra.lab.bench import cold, core, growth, parsing, reporting, serving
+from infra.lab.bench import cold, commands, core, growth, parsing, reporting, serving
 
 _GOALS = {
     "parsing": parsing.goals,
     "requests": serving.goals,
     "reporting": reporting.goals,
     "cold": cold.goals,
+    "commands": commands.goals,
 }
 
 
