@@ -13,7 +13,7 @@ from time import monotonic
 from handler import errors
 from handler.auth.users import Users
 from handler.errors import SettingsError
-from handler.store import NotModified, ObjectStore
+from handler.store import NotModified, ObjectStore, StoreError
 
 KEY = "config/users"  # outside of models/, so that no backup of models revives a removed user
 
@@ -43,6 +43,8 @@ class KnownUsers:
         self._all = own
         self._etag: str | None = None
         self._read_at = float("-inf")
+        self._failure: StoreError
+        self._failed_at = float("-inf")
         self._reading = threading.Lock()
 
     def __bool__(self) -> bool:
@@ -77,10 +79,17 @@ class KnownUsers:
     def _as_of(self, moment: float) -> Users:
         """Return the users as they were at this moment, or later."""
         if self._store is not None and self._read_at < moment:
+            waits_since = monotonic()
             with self._reading:
+                if self._failed_at > waits_since:  # who waited with others does not wait anew
+                    raise self._failure
                 if self._read_at < moment:  # nobody has read while we waited
                     began = monotonic()
-                    self._read(self._store)
+                    try:
+                        self._read(self._store)
+                    except StoreError as error:
+                        self._failure, self._failed_at = error, monotonic()
+                        raise
                     self._read_at = began
         return self._all
 

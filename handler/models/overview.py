@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -163,9 +164,13 @@ class Overviews:
                 for uniqueid, parts in grouped.items()
             }
             names = [key for keys in wanted.values() for key in keys]
+            get = self._store.get
             with ThreadPoolExecutor(_THREADS) as pool:
-                stored = dict(zip(names, pool.map(self._store.get, names), strict=True))
-        content = {key: found.data for key, found in stored.items() if found}
+                # the deadline of the request, which threads would not know
+                contexts = [contextvars.copy_context() for _ in names]
+                found = pool.map(lambda context, name: context.run(get, name), contexts, names)
+                stored = dict(zip(names, found, strict=True))
+        content = {key: read.data for key, read in stored.items() if read}
         return [
             Overview(uniqueid, tuple(_part(model, keys, content) for model, keys in parts.items()))
             for uniqueid, parts in grouped.items()

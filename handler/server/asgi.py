@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUICK_THREADS = 2  # for what waits neither for the store nor for a password's hash
+_PAGE_THREADS = 2  # for the pages, which are not to wait for what Moodle asks
 _THREADS = 6  # for what has a body, and as many for what has none
 _MAX_BODIES = 100  # which come in, wait or are worked on at a time
+_USERS_BODIES = 50  # and those of one user,
+_USERS_THREADS = 4  # for whom no more are worked on at a time
 _GRACE_SECONDS = 10.0  # after which a body
 _BYTES_PER_SECOND = 32 << 10  # must have come in at this rate
 _PIECE = 1 << 16  # of an answer, which a slow reader takes in its own time
@@ -48,14 +52,17 @@ class Front:
     ----------
     app : flask.Flask
     max_body_bytes : int
-        Size of the largest body; all together may have twice as much.
+        Size of the largest body; all of one user together may have as much, all twice as much.
     """
 
     def __init__(self, app: Flask, max_body_bytes: int) -> None:
         self._app = app
         self._max_body = max_body_bytes
         self._room = _Room(2 * max_body_bytes)
-        self._quick = ThreadPoolExecutor(_QUICK_THREADS)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_USERS_THREADS)
+        )
+        self._quick, self._pages = map(ThreadPoolExecutor, (_QUICK_THREADS, _PAGE_THREADS))
         self._with_body, self._without = ThreadPoolExecutor(_THREADS), ThreadPoolExecutor(_THREADS)
         self._at_work: set[Future[Any]] = set()
 
@@ -71,18 +78,24 @@ class Front:
             await _send(answer, send)
 
     async def _answer(self, environ: WSGIEnvironment, receive: Receive) -> Response | None:
+        is_page, is_quick = self._about(environ)
         if not _has_body(environ):
-            pool = self._quick if self._waits_for_nothing(environ) else self._without
+            pool = self._quick if is_quick else self._pages if is_page else self._without
             return await self._run(pool, self._answered, environ)
-        refusal, limit = await self._run(self._without, self._admission, environ.copy())
+        pool = self._pages if is_page else self._without
+        refusal, user = await self._run(pool, self._admission, environ.copy())
         if refusal is not None:
             return refusal
+        limit = signin.MAX_FORM_BYTES if user is None else self._max_body
         try:
-            with self._room.for_body() as take:
+            with self._room.for_body(user) as take:
                 body = await _read(receive, _declared(environ), limit, take)
                 environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(len(body.getbuffer()))}
                 environ.pop("HTTP_TRANSFER_ENCODING", None)
-                return await self._run(self._with_body, self._answered, environ)
+                if is_page or user is None:
+                    return await self._run(self._pages, self._answered, environ)
+                async with self._turns[user]:
+                    return await self._run(self._with_body, self._answered, environ)
         except errors.AdminError as error:
             return await self._run(self._quick, self._refused, environ, error)
         except _ClientGone:
@@ -94,15 +107,17 @@ class Front:
         future.add_done_callback(self._at_work.discard)
         return await asyncio.wrap_future(future)
 
-    def _waits_for_nothing(self, environ: WSGIEnvironment) -> bool:
+    def _about(self, environ: WSGIEnvironment) -> tuple[bool, bool]:
+        """Say whether a request is for a page, and whether it waits for nothing."""
         with self._app.request_context(environ.copy()):
-            return request.endpoint is None or request.endpoint in signin.PUBLIC
+            is_quick = request.endpoint is None or request.endpoint in signin.PUBLIC
+            return request.blueprint == signin.PAGES, is_quick
 
     def _answered(self, environ: WSGIEnvironment) -> Response:
         return Response.from_app(self._app.wsgi_app, environ, buffered=True)
 
-    def _admission(self, environ: WSGIEnvironment) -> tuple[Response | None, int]:
-        """Return a refusal, or None and how large the body may be.
+    def _admission(self, environ: WSGIEnvironment) -> tuple[Response | None, str | None]:
+        """Return a refusal, or None and who has signed in, None where nobody has.
 
         All that the application does before a request is done here, too: nothing of it reads a
         body.
@@ -115,8 +130,8 @@ class Front:
             except Exception as error:
                 answer = self._app.handle_user_exception(error)
             if answer is None:
-                return None, self._max_body if "user" in g else signin.MAX_FORM_BYTES
-            return self._app.finalize_request(answer), 0
+                return None, g.get("user")
+            return self._app.finalize_request(answer), None
 
     def _refused(self, environ: WSGIEnvironment, error: Exception) -> Response:
         """Answer with a sentence, and a line of the log, as to any other request."""
@@ -130,38 +145,41 @@ class _ClientGone(Exception):
 
 
 class _Room:
-    """How much all bodies together may hold.
+    """How much all bodies together may hold, and those of one user.
 
     Parameters
     ----------
     limit : int
-        In bytes.
+        In bytes; one user may hold half of it.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._bytes = self._bodies = 0
+        self._bytes: Counter[str | None] = Counter()
+        self._bodies: Counter[str | None] = Counter()
 
     @contextmanager
-    def for_body(self) -> Iterator[Callable[[int], None]]:
+    def for_body(self, user: str | None) -> Iterator[Callable[[int], None]]:
         """Give what takes room for more bytes of one body; all of it is free again afterwards."""
-        if self._bodies >= _MAX_BODIES:
+        if self._bodies.total() >= _MAX_BODIES or self._bodies[user] >= _USERS_BODIES:
             raise errors.ServerBusy
         taken = 0
 
         def take(size: int) -> None:
             nonlocal taken
-            if self._bytes + size > self._limit:
+            if self._bytes.total() + size > self._limit or (
+                self._bytes[user] + size > self._limit // 2
+            ):
                 raise errors.ServerBusy
             taken += size
-            self._bytes += size
+            self._bytes[user] += size
 
-        self._bodies += 1
+        self._bodies[user] += 1
         try:
             yield take
         finally:
-            self._bodies -= 1
-            self._bytes -= taken
+            self._bodies[user] -= 1
+            self._bytes[user] -= taken
 
 
 async def _read(
@@ -186,10 +204,12 @@ async def _read(
             raise errors.BodyTooSlow(rate=_BYTES_PER_SECOND >> 10) from error
         if message["type"] == "http.disconnect":
             raise _ClientGone
+        size = max(size, body.tell() + len(message["body"]))
+        if size > limit:
+            break
         take(len(message["body"]))
         body.write(message["body"])
-        size = max(size, body.tell())
-        if not message["more_body"] and size <= limit:
+        if not message["more_body"]:
             body.seek(0)
             return body
     raise errors.too_large(limit)

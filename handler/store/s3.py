@@ -317,6 +317,8 @@ class S3Store(ObjectStore):
                     self._write(name, b"", **condition)
                 except Conflict:
                     continue
+                except _NoSuchKey:  # although it is there
+                    pass
                 raise ConditionalWritesMissing
         finally:
             best_effort("removing a probe", lambda: self._remove([{"Key": name}]))

@@ -105,18 +105,19 @@ def test_bodies_without_a_password_take_no_memory(running, connect):
         assert memory(server) < before + size
 
 
-@pytest.mark.parametrize("n_clients", [40, asgi._MAX_BODIES + 1])
+@pytest.mark.parametrize("n_clients", [40, asgi._USERS_BODIES + 10])
 def test_slow_bodies_with_a_password_hold_no_thread(running, connect, course, n_clients):
     with running() as server:
         slow = [connect(server) for _ in range(n_clients)]
         for connection in slow:
             connection.sendall(head(1000) + b"x")
         assert server.moodle.version().text == "3.0.5"
-        if n_clients <= asgi._MAX_BODIES:
+        if n_clients <= asgi._USERS_BODIES:
             server.moodle.train(course.labelled(12))
         else:
             answer = server.moodle.training(course.labelled(12))
             assert (answer.status, answer.sentence) == (503, ServerBusy.sentence)
+            server.moodle.but(user="other", password="secret").train(course.labelled(12))
         for connection in slow:
             connection.close()
 
@@ -129,26 +130,40 @@ def test_a_body_that_comes_in_too_slowly_is_refused(running, connect):
     assert '"status": 408' in server.log.read_text()
 
 
-def test_all_bodies_together_have_a_limit(running, connect, course):
-    piece = 900_000
+def test_the_bodies_of_one_user_together_have_a_limit(running, connect, course):
+    piece = 600_000
     with running(MOODLE_MLBACKEND_PYTHON_MAX_BODY_MB="1") as server:
         held = [connect(server) for _ in range(2)]
         for connection in held:
-            connection.sendall(head(1 << 20, b"Expect: 100-continue"))
-            assert connection.recv(65536).startswith(b"HTTP/1.1 100")
-            connection.sendall(bytes(piece))
-        third = connect(server)
-        third.sendall(head(1 << 20) + bytes(piece))
-        # whichever of the three comes last; what was sent may still be on its way
-        (refused, *_), _, _ = select.select([*held, third], [], [], 300)
+            connection.sendall(head(1 << 20) + bytes(piece))
+        # whichever of them comes last; what was sent may still be on its way
+        (refused, *_), _, _ = select.select(held, [], [], 300)
         assert read_answer(refused) == (503, ServerBusy.sentence)
-        for connection in (*held, third):
+        server.moodle.but(user="other", password="secret").train(course.labelled(12))
+        for connection in held:
             connection.close()
         while True:  # until the server has noticed
             again = server.moodle.training(bytes(piece))
             if again.status != 503:
                 break
         assert again.status == 400
+
+
+def test_all_bodies_together_have_a_limit():
+    room = asgi._Room(100)
+    with ExitStack() as held:
+        takes = [held.enter_context(room.for_body(user)) for user in ("a", "b", "c")]
+        for take, size in zip(takes, (50, 40, 10), strict=True):
+            take(size)
+        for take in takes:
+            with pytest.raises(ServerBusy):
+                take(1)
+        for number in range(asgi._MAX_BODIES - len(takes)):
+            held.enter_context(room.for_body(f"user {number}"))
+        with pytest.raises(ServerBusy), room.for_body("one more"):
+            pass
+    with room.for_body("a") as take:
+        take(50)
 
 
 def test_a_form_of_somebody_who_has_not_signed_in_is_small(server, connect):
@@ -220,6 +235,23 @@ def test_trainings_leave_threads_for_all_else(running, course, held, tmp_path):
         assert server.moodle.version().text == "3.0.5"
         assert server.moodle.export().status == 503
         assert server.moodle.send("GET", "/sign-in").status in (200, 303, 405)
+        (tmp_path / "wait").unlink()
+
+
+def test_the_trainings_of_one_user_leave_threads_for_another_and_for_pages(
+    running, course, held, tmp_path
+):
+    data = course.labelled(12)
+    with running(module=IMPATIENT) as server, ExitStack() as meanwhile:
+        one = server.moodle
+        for number in range(12):
+            many = one.but(uniqueid=f"other{number}")
+            meanwhile.enter_context(in_background(lambda many=many: many.training(data)))
+        held()
+        another = one.but(user="other", password="secret")
+        assert another.prediction(course.unlabelled(3)).json["status"] == 2
+        assert one.send("GET", "/").status == 200
+        assert one.send("POST", "/sign-in").status in (400, 401, 403)
         (tmp_path / "wait").unlink()
 
 

@@ -1,6 +1,7 @@
 """Users of the bucket beside those of the environment."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -240,3 +241,45 @@ def test_a_cold_prediction_asks_once_more_where_the_user_is_in_the_bucket(
 def test_without_any_user_the_first_page_says_how_to_make_one(make_moodle, store):
     moodle = make_moodle(store=store, USERS="", S3_BUCKET_NAME="models")
     assert "python -m infra users add NAME" in moodle.export().sentence
+
+
+class CountingLock:
+    """A lock that knows how many wait for it."""
+
+    def __init__(self):
+        self._lock, self.waiting = threading.Lock(), 0
+
+    def __enter__(self):
+        self.waiting += 1
+        self._lock.acquire()
+        self.waiting -= 1
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+def test_who_waits_for_a_store_that_hangs_waits_no_longer_than_the_first(store, write):
+    """Each of ten would wait anew otherwise, one after the other."""
+    (password,) = write("a")
+    users = known(store)
+    users._reading = CountingLock()
+    began, go, reads = threading.Event(), threading.Event(), []
+
+    def get(key, unless=None):
+        reads.append(key)
+        began.set()
+        go.wait(300)
+        raise Unavailable("bucket")
+
+    store.get = get
+    with ThreadPoolExecutor(10) as pool:
+        first = pool.submit(users.check, "a", password)
+        began.wait(300)
+        others = [pool.submit(users.check, "a", password) for _ in range(9)]
+        while users._reading.waiting < 9:
+            time.sleep(0.01)
+        go.set()
+        for asked in (first, *others):
+            with pytest.raises(Unavailable):
+                asked.result(300)
+    assert len(reads) == 1

@@ -1,9 +1,11 @@
 """What is read of a user's models for the page, on each of the two stores."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from handler import deadline
 from handler.errors import ModelIncomplete, NewerModel, NoSuchModel
 from handler.models.activity import Request
 from handler.models.evaluations import KeptEvaluation
@@ -135,3 +137,20 @@ def test_an_evaluation_that_cannot_be_read_is_passed_over(store, facts):
     assert len(Overviews(store).one("default", "4d3fce33").evaluations) == 1
     store.put(key, json.dumps(facts).encode())
     assert Overviews(store).one("default", "4d3fce33").evaluations == []
+
+
+def test_all_reads_know_the_deadline_of_the_request(store):
+    """They are made in threads of their own."""
+    evaluated(store, QUARTERS, 1000)
+    used(store, QUARTERS, 4)
+    spy, found = Spy(store), []
+    spy.before = lambda name, key: found.append(deadline.deadline())
+    event = {"requestContext": {"domainName": "x.execute-api.eu-central-1.amazonaws.com"}}
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+    deadline.begin({"lambda.context": context, "lambda.event": event})
+    try:
+        Overviews(spy).of("default")
+    finally:
+        deadline.end()
+    assert len(found) == 3
+    assert None not in found

@@ -620,6 +620,16 @@ def test_a_service_that_ignores_conditions_is_refused(remote, monkeypatch, ignor
     assert remote.get("a").data == b"1"
 
 
+def test_a_service_that_finds_nothing_where_an_etag_differs_is_refused(remote, wire):
+    def step(exchange):
+        missed = "If-Match" in wire.sent[-1].headers
+        return make_answer(404, "NoSuchKey") if missed else exchange()
+
+    wire.forever = step
+    with pytest.raises(ConditionalWritesMissing):
+        remote.swap("a", b"1", None)
+
+
 def test_aws_itself_is_never_asked(bucket, wire):
     S3Store(bucket).swap("a", b"1", None)
     assert len(wire.sent) <= 1
