@@ -34,7 +34,7 @@ def choose(task: Task) -> Recipe:
     with _one_thread():
         for fold in task.folds():
             trials.drop()
-            trials.add(_tried(fold, filter(trials.is_open, candidates)), fold.tested.weights)
+            trials.add(_tried(fold, candidates, trials), fold.tested.weights)
     return trials.recipe()
 
 
@@ -83,13 +83,16 @@ def _candidates(task: Task) -> list[Candidate]:
 
 
 def _tried(
-    fold: Fold, candidates: Iterable[Candidate]
+    fold: Fold, candidates: Iterable[Candidate], trials: Trials
 ) -> Iterator[tuple[Candidate, Candidate, NDArray[np.float64]]]:
-    """Yield what each candidate gives to a fold's held-out samples; see `Trials.add`."""
-    for asked in candidates:
+    """Yield what candidates give to a fold's held-out samples, to `Trials.add`."""
+    for asked in filter(trials.is_open, candidates):
         family = FAMILIES[asked.family]
-        for setting, likelihood in family.tried(fold, asked.setting, asked.from_prior):
+        results = family.tried(fold, asked.setting, asked.from_prior)
+        for number, (setting, likelihood) in enumerate(results, 1):
             yield asked, replace(asked, setting=setting), likelihood
+            if number >= family.fair_after and trials.lags(asked):
+                break
 
 
 @contextmanager

@@ -21,6 +21,7 @@ _PRIOR_SAMPLES = 3.0
 _SAMPLES_BESIDE_PRIOR = 0.2
 _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 _CAUTION = 20.0  # what a mixture e times as sharp must bring of log-loss, in all samples together
+_LAGGING = 6.0  # standard errors behind the best, from which nothing of a family is tried any more
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
 
@@ -81,6 +82,8 @@ class Trials:
         self._asked: dict[Candidate, Candidate] = {}
         self._weights: list[Floats] = []
         self._open: set[Candidate] | None = None
+        self._here: dict[tuple[str, bool], tuple[float, Floats]] = {}  # the best of this fold
+        self._lagging: set[tuple[str, bool]] = set()
 
     def add(self, results: Iterable[tuple[Candidate, Candidate, Floats]], weights: Floats) -> None:
         """Add one fold's results.
@@ -93,10 +96,14 @@ class Trials:
         weights : ndarray of shape (n_held_out,), float64
         """
         self._weights.append(weights)
+        self._here, self._lagging = {}, set()
         for asked, candidate, likelihood in results:
             self._asked[candidate] = asked
             log = np.log(np.clip(likelihood, SMALLEST, 1))
             self._logs.setdefault(candidate, []).append(log)
+            total = float(weights @ log)
+            if candidate.group not in self._here or total > self._here[candidate.group][0]:
+                self._here[candidate.group] = total, log
         # what missed this fold, as boosting stopped earlier or later than before, is out
         n_folds = len(self._weights)
         self._logs = {
@@ -104,8 +111,18 @@ class Trials:
         }
 
     def is_open(self, candidate: Candidate) -> bool:
-        """Say whether a candidate is worth another fold."""
+        """Say whether a candidate is worth a try in this fold."""
+        if candidate.group in self._lagging:
+            return False
         return self._open is None or candidate in self._open or candidate == IMPORTED
+
+    def lags(self, candidate: Candidate) -> bool:
+        """Say whether all of a candidate's group is far behind in this fold, and remember it."""
+        best = max(self._here.values(), key=lambda so_far: so_far[0])[1]
+        if _excess(best - self._here[candidate.group][1], self._weights[-1]) <= _LAGGING:
+            return False
+        self._lagging.add(candidate.group)
+        return True
 
     def drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""
@@ -121,11 +138,8 @@ class Trials:
 
     def _excess(self, candidate: Candidate, other: Candidate) -> float:
         """Return by how many standard errors a candidate's log-loss is above the other's."""
-        weights = np.concatenate(self._weights)
         lost = np.concatenate(self._logs[other]) - np.concatenate(self._logs[candidate])
-        mean = weights @ lost / weights.sum()
-        error = float(np.sqrt(weights @ (lost - mean) ** 2) / weights.sum())
-        return float(mean) / max(error, 1e-12)
+        return _excess(lost, np.concatenate(self._weights))
 
     def _is_credible(self, best: Iterable[Candidate]) -> bool:
         """Say whether the imported model may be as good as what was learned here."""
@@ -177,6 +191,13 @@ class Trials:
             if share
         )
         return parts, likelihoods @ shares
+
+
+def _excess(lost: Floats, weights: Floats) -> float:
+    """Return by how many standard errors the mean of what is lost is above 0."""
+    mean = weights @ lost / weights.sum()
+    error = float(np.sqrt(weights @ (lost - mean) ** 2) / weights.sum())
+    return float(mean) / max(error, 1e-12)
 
 
 def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:

@@ -49,9 +49,10 @@ class Boosting:
     extra_trees: bool = False
 
 
-_SMOOTH = Boosting(15, 0.07, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
 _SHALLOW = Boosting(5, 0.07, 1.0, 1.0, 3.0, rounds=250)
-_FAST = Boosting(31, 0.15, 1.0, 1.0, 1.0, rounds=200)
+_MIDDLE = Boosting(8, 0.1, 5.0, 1.0, 1.0, rounds=250)
+_DEEP = Boosting(31, 0.15, 5.0, 1.0, 0.3, rounds=200)
+_SMOOTH = Boosting(15, 0.1, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
 _FAST_SMOOTH = Boosting(15, 0.15, 5.0, 0.5, 3.0, rounds=100, extra_trees=True)
 
 
@@ -59,6 +60,7 @@ class Boosted(Family):
     """Boosted trees; a setting is a `Boosting`, which is tried after every tenth of its rounds."""
 
     part = Trees
+    fair_after = 10
     quick = Boosting(4, 0.1, 1.0, 1.0, 0.5, rounds=10)
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Trees:
@@ -87,7 +89,7 @@ class Sharp(Boosted):
         """Return the settings to try for so many distinct samples."""
         if n_samples <= 4_000:
             return (_SHALLOW,)
-        return (_SHALLOW, _FAST) if n_samples <= 10_000 else (_FAST,)
+        return (_MIDDLE, _DEEP) if n_samples <= 10_000 else (_DEEP,)
 
 
 class Smooth(Boosted):
@@ -150,26 +152,24 @@ def _n_varying(samples: Samples) -> int:
 
 def _scored(
     task: Task, test: Task, boosting: Boosting, from_prior: bool
-) -> list[tuple[int, Floats]]:
-    """Return what boosting gives to the true classes of `test` after so many rounds.
+) -> Iterator[tuple[int, Floats]]:
+    """Yield what boosting gives to the true classes of `test` after so many rounds.
 
     It ends when the held-out samples have not become more likely for some time.
     """
     here = np.arange(len(test.y))
-    scored: list[tuple[int, Floats]] = []
     best, best_at = -np.inf, 0
     learned, tested = _binned(task, from_prior), _binned(test, from_prior)
     booster = Booster(learned, _parameters(task, boosting), tested)
     for rounds in range(_STEP, boosting.rounds + 1, _STEP):
         booster.update(_STEP)
         likelihood = np.clip(booster.predict_proba()[here, test.y], _SMALLEST, 1)
-        scored.append((rounds, likelihood))
+        yield rounds, likelihood
         total = float(test.weights @ np.log(likelihood))
         if total > best:
             best, best_at = total, rounds
         elif rounds - best_at >= _PATIENCE:
             break
-    return scored
 
 
 def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class Family(ABC):
         What it fits.
     uses_prior : tuple of bool
         Whether it makes use of an imported model where there is one; both are tried.
+    fair_after : int
+        How many results of `tried` it takes to compare a setting with others.
     quick : Setting
         One that is fitted at once and gives a small part, to try out anything but quality.
     """
@@ -79,6 +81,7 @@ class Family(ABC):
     name: ClassVar[str]
     part: ClassVar[type[Part]]
     uses_prior: ClassVar[tuple[bool, ...]] = (True, False)
+    fair_after: ClassVar[int] = 1
     quick: ClassVar[Setting]
 
     @abstractmethod

@@ -161,7 +161,7 @@ def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
     assert len(set(tried)) == {300: 2, 600: 2, 4_100: 1, 10_100: 0}[n_samples]
 
 
-def test_what_fares_badly_in_the_first_fold_is_not_tried_again(monkeypatch):
+def test_what_lags_far_behind_is_not_tried_with_other_settings(monkeypatch):
     random = np.random.default_rng(0)
     X = random.uniform(-1, 1, (3_000, 4)).round(2)
     y = (X[:, 0] > 0.3) ^ (X[:, 1] < -0.2)
@@ -171,7 +171,7 @@ def test_what_fares_badly_in_the_first_fold_is_not_tried_again(monkeypatch):
         FAMILIES["linear"], "fit", lambda task, *how: tried.append(how) or fit_linear(task, *how)
     )
     assert "linear" not in weights_of(fit(X, y))
-    assert len(tried) == 4
+    assert len(tried) == 1
 
 
 def test_a_given_recipe_is_followed():
