@@ -21,7 +21,7 @@ _PRIOR_SAMPLES = 3.0
 _SAMPLES_BESIDE_PRIOR = 0.2
 _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 _CAUTION = 20.0  # what a mixture e times as sharp must bring of log-loss, in all samples together
-_LAGGING = 6.0  # standard errors behind the best, from which nothing of a family is tried any more
+_LAGGING = 6.0  # standard errors behind the best, from which something is tried no more
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
 
@@ -82,8 +82,7 @@ class Trials:
         self._asked: dict[Candidate, Candidate] = {}
         self._weights: list[Floats] = []
         self._open: set[Candidate] | None = None
-        self._here: dict[tuple[str, bool], tuple[float, Floats]] = {}  # the best of this fold
-        self._lagging: set[tuple[str, bool]] = set()
+        self._here: dict[Candidate, tuple[float, Floats]] = {}  # the best of each in this fold
 
     def add(self, results: Iterable[tuple[Candidate, Candidate, Floats]], weights: Floats) -> None:
         """Add one fold's results.
@@ -96,14 +95,14 @@ class Trials:
         weights : ndarray of shape (n_held_out,), float64
         """
         self._weights.append(weights)
-        self._here, self._lagging = {}, set()
+        self._here = {}
         for asked, candidate, likelihood in results:
             self._asked[candidate] = asked
             log = np.log(np.clip(likelihood, SMALLEST, 1))
             self._logs.setdefault(candidate, []).append(log)
             total = float(weights @ log)
-            if candidate.group not in self._here or total > self._here[candidate.group][0]:
-                self._here[candidate.group] = total, log
+            if asked not in self._here or total > self._here[asked][0]:
+                self._here[asked] = total, log
         # what missed this fold, as boosting stopped earlier or later than before, is out
         n_folds = len(self._weights)
         self._logs = {
@@ -112,17 +111,15 @@ class Trials:
 
     def is_open(self, candidate: Candidate) -> bool:
         """Say whether a candidate is worth a try in this fold."""
-        if candidate.group in self._lagging:
+        tried = [asked for asked in self._here if asked.group == candidate.group]
+        if tried and all(map(self.lags, tried)):
             return False
         return self._open is None or candidate in self._open or candidate == IMPORTED
 
-    def lags(self, candidate: Candidate) -> bool:
-        """Say whether all of a candidate's group is far behind in this fold, and remember it."""
-        best = max(self._here.values(), key=lambda so_far: so_far[0])[1]
-        if _excess(best - self._here[candidate.group][1], self._weights[-1]) <= _LAGGING:
-            return False
-        self._lagging.add(candidate.group)
-        return True
+    def lags(self, asked: Candidate) -> bool:
+        """Say whether a candidate is far behind the best of this fold."""
+        _, best = max(self._here.values(), key=lambda so_far: so_far[0])
+        return _excess(best - self._here[asked][1], self._weights[-1]) > _LAGGING
 
     def drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""

@@ -51,6 +51,7 @@ class Boosting:
 
 _SHALLOW = Boosting(5, 0.07, 1.0, 1.0, 3.0, rounds=250)
 _MIDDLE = Boosting(8, 0.1, 5.0, 1.0, 1.0, rounds=250)
+_QUICK = Boosting(24, 0.2, 5.0, 1.0, 0.3, rounds=150)
 _DEEP = Boosting(31, 0.15, 5.0, 1.0, 0.3, rounds=200)
 _SMOOTH = Boosting(15, 0.1, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
 _FAST_SMOOTH = Boosting(15, 0.15, 5.0, 0.5, 3.0, rounds=100, extra_trees=True)
@@ -89,7 +90,7 @@ class Sharp(Boosted):
         """Return the settings to try for so many distinct samples."""
         if n_samples <= 4_000:
             return (_SHALLOW,)
-        return (_MIDDLE, _DEEP) if n_samples <= 10_000 else (_DEEP,)
+        return (_QUICK, _MIDDLE) if n_samples <= 10_000 else (_DEEP,)
 
 
 class Smooth(Boosted):

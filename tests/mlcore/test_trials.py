@@ -53,25 +53,21 @@ def test_with_one_fold_its_own_choice_has_to_do():
     assert weights == {"sharp": 1}
 
 
-def lagging(likelihood):
-    """Say whether a net that gives so much lags behind boosted trees."""
-    trials = Trials(n_classes=2)
-    net = Candidate("net", 1.0)
-
-    def results():
-        yield Candidate("sharp", 1), Candidate("sharp", 1), np.tile([0.9, 0.6], 200)
-        yield net, net, np.array(likelihood)
-        assert trials.lags(net) != trials.is_open(net)
-
-    trials.add(results(), np.ones(400))
-    return trials.lags(net)
-
-
 @pytest.mark.parametrize(
     ("likelihood", "lags"), [([0.6, 0.5], True), ([0.89, 0.6], True), ([0.4, 0.99], False)]
 )
 def test_what_is_far_behind_in_a_fold_is_left(likelihood, lags):
-    assert lagging(likelihood * 200) == lags
+    trials = Trials(n_classes=2)
+    best, net, other_net = Candidate("sharp", 1), Candidate("net", 1.0), Candidate("net", 2.0)
+
+    def results():
+        yield best, best, np.tile([0.9, 0.6], 200)
+        assert trials.is_open(net)
+        yield net, net, np.tile(likelihood, 200)
+        assert trials.lags(net) == lags
+        assert trials.is_open(other_net) != lags
+
+    trials.add(results(), np.ones(400))
 
 
 @pytest.mark.parametrize(("right", "sharpness"), [(85, 2.05), (70, 1), (50, 1)])
