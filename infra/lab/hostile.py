@@ -21,6 +21,8 @@ from infra.lab.course import Course
 from infra.local import server
 from infra.local.client import Moodle
 
+Attack = Callable[[], AbstractContextManager[None]]
+
 _PROBES = 20
 _NAME = "site"
 _HEAD = "POST /training HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -34,17 +36,29 @@ def main() -> int:
         started = stack.enter_context(server.running(folder, environ={users.VARIABLE: entry}))
         moodle = Moodle(started.exchange, _NAME, password)
         moodle.train(Course().labelled(200))
-        credentials = b64encode(f"{_NAME}:{password}".encode()).decode()
-        signed_in = f"{_HEAD}Authorization: Basic {credentials}\r\n"
         print("| attack | /version, s | prediction, s | more memory, MB |\n|---|---|---|---|")
-        for name, attack in {
-            "none": lambda: _opened(started, 0, b""),
-            "300 unfinished heads": lambda: _opened(started, 300, _HEAD.encode()),
-            "12 bodies of 60 MB, no password": lambda: _opened(started, 12, _body(_HEAD, 60)),
-            "40 slow bodies, with a password": lambda: _opened(started, 40, _slow(signed_in)),
-        }.items():
+        for name, attack in attacks(started.port, _NAME, password).items():
             _measure(name, attack, moodle, started.process.pid)
     return 0
+
+
+def attacks(port: int, name: str, password: str) -> dict[str, Attack]:
+    """Return attacks on a server of this machine by their names; each lasts while its context does.
+
+    Parameters
+    ----------
+    port : int
+    name, password : str
+        Of a user who is hostile.
+    """
+    credentials = b64encode(f"{name}:{password}".encode()).decode()
+    signed_in = f"{_HEAD}Authorization: Basic {credentials}\r\n"
+    return {
+        "none": lambda: _opened(port, 0, b""),
+        "300 unfinished heads": lambda: _opened(port, 300, _HEAD.encode()),
+        "12 bodies of 60 MB, no password": lambda: _opened(port, 12, _body(_HEAD, 60)),
+        "40 slow bodies, with a password": lambda: _opened(port, 40, _slow(signed_in)),
+    }
 
 
 def _slow(head: str) -> bytes:
@@ -57,20 +71,17 @@ def _body(head: str, megabytes: int) -> bytes:
 
 
 @contextmanager
-def _opened(started: server.Server, count: int, begins: bytes) -> Iterator[None]:
+def _opened(port: int, count: int, begins: bytes) -> Iterator[None]:
     """Keep connections that have sent the beginning of a request."""
     with ExitStack() as stack:
         for _ in range(count):
-            address = ("127.0.0.1", started.port)
-            connection = stack.enter_context(socket.create_connection(address))
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             with suppress(ConnectionError):
                 connection.sendall(begins)
         yield
 
 
-def _measure(
-    name: str, attack: Callable[[], AbstractContextManager[None]], moodle: Moodle, pid: int
-) -> None:
+def _measure(name: str, attack: Attack, moodle: Moodle, pid: int) -> None:
     before = _megabytes(pid)
     with attack():
         version = max(_seconds(moodle.version) for _ in range(_PROBES))

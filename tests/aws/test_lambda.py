@@ -1,5 +1,6 @@
 """The deployed package under AWS's runtime client, behind gateways that keep AWS's limits."""
 
+import gzip
 import json
 import re
 import time
@@ -57,6 +58,12 @@ def test_a_body_of_4_8_mb_is_refused_with_a_sentence(moodle):
     answer = moodle.but(uniqueid="size", dirhash="execution").training(body_of(4_800_000))
     assert answer.status == 413
     assert json.loads(answer.body)["message"].startswith("Request ")
+
+
+def test_a_packed_dataset_of_10_mb_passes(moodle):
+    """As the Moodle plugin sends it."""
+    data = gzip.compress(body_of(10_000_000))
+    moodle.but(uniqueid="size", dirhash="execution").train(data)
 
 
 def test_an_answer_of_more_than_6_mib_is_refused_with_a_sentence(moodle, make_narrow):

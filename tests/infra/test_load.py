@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import urllib3
 
 from infra.lab.load import __main__ as load
+from infra.lab.load import storm
 from infra.lab.load.figures import Figures, Trend
 from infra.lab.load.site import Site, WrongAnswer
 from infra.local.client import Answer, Moodle
@@ -102,3 +104,42 @@ def test_the_exit_status_tells_whether_all_was_well(capsys, error, last, status)
         figures.error(error)
     assert load._report(figures, [200 * MB] * 45 + [last * MB] * 15, 60) == status
     assert (error or "prediction") in capsys.readouterr().out
+
+
+# the storm ----------------------------------------------------------------------------------------
+
+
+def test_kills_and_attacks_beside_are_not_noticed_by_honest_clients(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("MOODLE_MLBACKEND_PYTHON_DIR", str(tmp_path))  # the command changes it
+    monkeypatch.setattr(storm, "_MEAN_SECONDS", 2.0)
+    monkeypatch.setattr(storm, "_ATTACK_SECONDS", 0.5)
+    arguments = ["--storm", "--directory", "--seconds", "10", "--clients", "2"]
+    assert load.main(arguments) == 0, capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert re.search(r"^ +\d+ kill$", printed, re.M), printed
+    assert re.search(r"^ +\d+ attack: ", printed, re.M), printed
+
+
+def test_what_fails_in_passing_is_sent_again_with_the_same_key(monkeypatch):
+    monkeypatch.setattr(storm, "_PAUSE_SECONDS", 0)
+    answers = [Answer(503, {}, b""), urllib3.exceptions.ProtocolError(), Answer(200, {}, b"")]
+    keys, events = [], []
+
+    def exchange(method, target, headers, body):
+        keys.append(headers["Idempotency-Key"])
+        answer = answers[len(keys) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    ask = storm.patient(exchange, events.append)
+    assert ask("POST", "/training", {}, b"").status == 200
+    assert len(set(keys)) == 1
+    assert events == ["status 503", "ProtocolError"]
+
+
+def test_what_goes_on_failing_is_told(monkeypatch):
+    monkeypatch.setattr(storm, "_PATIENCE_SECONDS", 0)
+    ask = storm.patient(lambda *_: Answer(503, {}, b""), lambda _: None)
+    assert ask("GET", "/version", {}, b"").status == 503
+    assert storm.patient(lambda *_: Answer(500, {}, b""), lambda _: None)("GET", "/", {}, b"")

@@ -24,15 +24,16 @@ from handler.models.model_id import ModelId
 from handler.models.models import Models
 from handler.settings import Settings
 from infra.lab.bench import process
-from infra.lab.load import s3
+from infra.lab.load import s3, storm
 from infra.lab.load.figures import Figures, Trend
 from infra.lab.load.site import UNIQUEID, Site
 from infra.local import server
-from infra.local.client import Moodle
+from infra.local.client import Moodle, over_http
 
 _PROGRESS = 10  # seconds
 _LONG = 60  # seconds; less is too short to judge the memory
 _SHOWN = 10  # errors
+_REST = 1.0  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,22 +44,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--directory", action="store_true", help="keep the models in a directory instead of S3"
     )
+    parser.add_argument(
+        "--storm",
+        action="store_true",
+        help="kill the server at random moments and start it again, with a hostile client beside; "
+        "clients rest between requests, and repeat what failed in passing, as the plugin does",
+    )
     options = parser.parse_args(arguments)
     figures = Figures()
-    names = [f"site-{i}" for i in range(options.clients)]
+    names = [*(f"site-{i}" for i in range(options.clients)), storm.USER]
     entries, passwords = zip(*map(users.make_entry, names), strict=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = {settings.DIRECTORY: str(folder / "models")}
         if not options.directory:
             store |= stack.enter_context(s3.running())
-        started = stack.enter_context(
-            server.running(folder, environ={**store, users.VARIABLE: ",".join(entries)})
-        )
-        pid = started.process.pid
+        environ = {**store, users.VARIABLE: ",".join(entries)}
+        pid = None
+        if options.storm:
+            port = stack.enter_context(storm.killed(folder, environ, figures.event))
+            stack.enter_context(storm.attacked(port, passwords[-1], figures.event))
+            exchange = storm.patient(over_http(f"http://127.0.0.1:{port}"), figures.event)
+        else:
+            started = stack.enter_context(server.running(folder, environ=environ))
+            exchange, pid = started.exchange, started.process.pid
         sites: list[Site] = []
-        for i, (name, password) in enumerate(zip(names, passwords, strict=True)):
-            client = Moodle(started.exchange, name, password, UNIQUEID)
+        for i, (name, password) in enumerate(zip(names[:-1], passwords[:-1], strict=True)):
+            client = Moodle(exchange, name, password, UNIQUEID)
             sites.append(sites[-1] if i % 5 == 4 else Site(i, client, figures.request))
         memory = _work(sites, figures, options.seconds, pid)
         os.environ |= store
@@ -66,8 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _report(figures, memory, options.seconds)
 
 
-def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> list[int]:
+def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int | None) -> list[int]:
     """Let a client of each site work, and return the server's memory, second by second.
+
+    Where there is no `pid`, as there are many servers, clients rest between their requests and the
+    memory is not looked at.
 
     The time begins when each has done everything once, so that nothing is imported any more.
     """
@@ -75,18 +90,20 @@ def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> li
     def work(site: Site) -> None:
         while time.monotonic() < began + seconds:
             site.act()
+            if pid is None:
+                time.sleep(_REST)
 
     for client in _start(sites, figures, Site.warm_up):
         client.join()
     print(f"Warm after {figures.n_requests:,} requests, {len(figures.errors)} errors.", flush=True)
     figures.forget_requests()
     memory = []
-    busy = process.processor_seconds(pid)
+    busy = pid and process.processor_seconds(pid)
     began = time.monotonic()
     clients = _start(sites, figures, work)
     for second in range(1, seconds + 1):
         time.sleep(max(0.0, began + second - time.monotonic()))
-        memory.append(process.memory(pid) or 0)
+        memory.append((pid and process.memory(pid)) or 0)
         if second % _PROGRESS == 0:
             print(
                 f"{second:4} s {figures.n_requests:7,} requests {len(figures.errors):3} errors "
@@ -95,7 +112,7 @@ def _work(sites: Sequence[Site], figures: Figures, seconds: int, pid: int) -> li
             )
     for client in clients:
         client.join()
-    if busy is not None:
+    if pid and busy is not None:
         busy = (process.processor_seconds(pid) or 0) - busy
         print(f"The server kept a processor busy for {busy:.0f} s")
     return memory
@@ -132,12 +149,14 @@ def _check_what_was_learned(sites: Iterable[Site], figures: Figures) -> None:
 def _report(figures: Figures, memory: Sequence[int], seconds: int) -> int:
     print("\n".join(figures.table()))
     print(f"{figures.n_requests:,} requests, {figures.n_requests / seconds:.1f} a second")
+    for event, count in sorted(figures.events.items()):
+        print(f"{count:6} {event}")
     for error in figures.errors[:_SHOWN]:
         print(error)
     print(f"Errors and answers that were not the client's own: {len(figures.errors)}")
     failed = bool(figures.errors)
     if not all(memory):
-        print("The server's memory is not judged: this system does not tell.")
+        print("The server's memory is not judged: it was restarted, or this system does not tell.")
     elif seconds < _LONG:
         print(f"The server's memory is not judged in less than {_LONG} seconds.")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ class Figures:
         self._lock = threading.Lock()
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.errors: list[str] = []
+        self.events: Counter[str] = Counter()
 
     def request(self, endpoint: str, seconds: float) -> None:
         """Note a request that was answered."""
@@ -33,11 +34,17 @@ class Figures:
         """Begin anew, but for the errors."""
         with self._lock:
             self._seconds.clear()
+            self.events.clear()
 
     def error(self, what: str) -> None:
         """Note what must not be."""
         with self._lock:
             self.errors.append(what)
+
+    def event(self, what: str) -> None:
+        """Count what may be, so that it can be told."""
+        with self._lock:
+            self.events[what] += 1
 
     @property
     def n_requests(self) -> int:
