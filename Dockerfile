@@ -1,4 +1,5 @@
-# The backend as a container: see docs/ways.md. Any image with Python 3.11 to 3.14 and glibc will do.
+# The backend as a container: see docs/ways.md. Any image with Python 3.11 to 3.14 and glibc will do;
+# one by its tag brings Debian's security updates with each build, which a digest would freeze.
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS packages
