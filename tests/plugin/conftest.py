@@ -19,7 +19,7 @@ from handler.settings import Settings
 from infra.local.gateway.events import REST_API
 from infra.local.gateway.listener import Pool, serving
 from infra.local.server import running
-from tests.reliability.test_retries import Instance
+from tests.lambda_instance import Instance
 
 USER, PASSWORD = "moodle", "secret"
 PHP = Path(__file__).with_name("php")

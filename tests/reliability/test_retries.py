@@ -1,6 +1,5 @@
 """Moodle asks again after a lost answer, or the time is short: nothing counts twice or is lost."""
 
-import base64
 import json
 import threading
 import time
@@ -9,8 +8,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from werkzeug.test import run_wsgi_app
-from zappa.wsgi import create_wsgi_request
 
 from handler.models import evaluations
 from infra.local.client import over_http
@@ -18,6 +15,7 @@ from infra.local.gateway.events import REST_API
 from infra.local.gateway.listener import Pool, serving
 from tests.handler.conftest import moodle_at, moodle_of
 from tests.handler.spy import Spy
+from tests.lambda_instance import Instance
 from tests.reliability.models import MODEL, exported, require_union, without_run
 
 
@@ -120,36 +118,6 @@ def at(moment, monkeypatch):
 
 
 # time ---------------------------------------------------------------------------------------------
-
-
-class Instance:
-    """An application as a function of AWS Lambda, in this process.
-
-    Parameters
-    ----------
-    app : flask.Flask
-    seconds : float
-        How much time its context says is left.
-    """
-
-    def __init__(self, app, seconds=900.0):
-        self._app = app
-        self._context = SimpleNamespace(
-            get_remaining_time_in_millis=lambda: int(seconds * 1000), aws_request_id="id"
-        )
-
-    def invoke(self, event):
-        environ = create_wsgi_request(event, script_name="", binary_support=True)
-        environ |= {"lambda.event": event, "lambda.context": self._context}
-        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        return json.dumps(
-            {
-                "statusCode": int(status.split()[0]),
-                "headers": dict(headers),
-                "isBase64Encoded": True,
-                "body": base64.b64encode(b"".join(body)).decode(),
-            }
-        ).encode()
 
 
 @contextmanager
