@@ -1,6 +1,7 @@
-"""What is measured with: real files where they are at hand, and generated courses.
+"""What is measured with: real files where they are at hand, generated courses, and public data.
 
-The generated ones vary one thing at a time around a base, and then several together.
+The generated ones vary one thing at a time around a base, and then several together. The public
+data is what scikit-learn ships.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import sklearn.datasets
 
 from infra import ROOT
 from infra.lab.course import Course
@@ -65,20 +69,42 @@ class Generated:
 
     def load(self) -> Labelled:
         """Return the samples, without the rounding of a file."""
-        course = self.course
+        return self.drawn(1)
+
+    def drawn(self, seed: int) -> Labelled:
+        """Return the samples of another course, which differs by its seed alone."""
+        course = Course(self.features, seed=seed, **self.options)
         X, y = course.draw(self.rows)
         classes = tuple(range(self.options.get("n_classes", 2)))
         return Labelled(X, y, classes, course.feature_names)
 
 
-Source = RealFile | Generated
+@dataclass(frozen=True)
+class Shipped:
+    """Public data that scikit-learn ships: ``sklearn.datasets.load_…``."""
+
+    name: str
+    rows: int
+    features: int
+
+    def load(self) -> Labelled:
+        """Return the samples, with each column spread over Moodle's -1 to 1."""
+        bunch = getattr(sklearn.datasets, f"load_{self.name}")()
+        low, high = bunch.data.min(axis=0), bunch.data.max(axis=0)
+        X = 2 * (bunch.data - low) / np.where(high > low, high - low, 1) - 1
+        names = tuple(f"\\shipped\\{name}" for name in bunch.feature_names)
+        classes = tuple(range(len(bunch.target_names)))
+        return Labelled(X.astype(np.float32), bunch.target.astype(np.int64), classes, names)
+
+
+Source = RealFile | Generated | Shipped
 
 
 def _course(rows: int = 2_000, features: int = 98, **options: Any) -> Generated:
     return Generated(rows, features, options)
 
 
-DATASETS: dict[str, Source] = {
+FILES: dict[str, RealFile | Generated] = {
     "real-365x1904": RealFile("labelled-365x1904.csv", 1_904, 365),
     "real-414x37953": RealFile("labelled-414x37953.csv.xz", 37_953, 414),
     "real-multiclass-2x150": RealFile("labelled-multiclass-2x150.csv", 150, 2),
@@ -101,6 +127,13 @@ DATASETS: dict[str, Source] = {
     "rows-5000-rules-features-450": _course(rows=5_000, features=450, truth="rules"),
     "rows-20000-linear-features-30": _course(rows=20_000, features=30, truth="linear"),
     "rows-20000-rules-flipped-0.1": _course(rows=20_000, truth="rules", flipped=0.1),
+}
+
+DATASETS: dict[str, Source] = FILES | {
+    "shipped-iris": Shipped("iris", 150, 4),
+    "shipped-wine": Shipped("wine", 178, 13),
+    "shipped-breast-cancer": Shipped("breast_cancer", 569, 30),
+    "shipped-digits": Shipped("digits", 1_797, 64),
 }
 
 
@@ -129,14 +162,14 @@ def real() -> list[str]:
 def small() -> tuple[str, bytes]:
     """Return the real file of some 2,000 rows, or else a made-up one like it; what it is first."""
     if "real-365x1904" in real():
-        return "365×1904, real", DATASETS["real-365x1904"].data()
+        return "365×1904, real", FILES["real-365x1904"].data()
     return "365×2000, made up", Course(n_features=365).labelled(2_000)
 
 
 def large() -> tuple[str, bytes]:
     """Return the real file of 30 MB, or else a made-up one of its shape; what it is first."""
     if "real-414x37953" in real():
-        return "414×37953, 30 MB, real", DATASETS["real-414x37953"].data()
+        return "414×37953, 30 MB, real", FILES["real-414x37953"].data()
     return "414×38000, 30 MB, made up", b"".join(pieces(Course(n_features=414), 38_000))
 
 
@@ -152,7 +185,7 @@ def at_hand() -> list[str]:
     names = [
         name
         for name, source in DATASETS.items()
-        if isinstance(source, Generated) or source.path is not None
+        if not isinstance(source, RealFile) or source.path is not None
     ]
     return sorted(names, key=lambda name: DATASETS[name].rows * DATASETS[name].features)
 
@@ -168,6 +201,8 @@ def describe(names: Iterable[str]) -> list[list[str]]:
 def _nature(source: Source) -> str:
     if isinstance(source, RealFile):
         return f"`{source.file}`"
+    if isinstance(source, Shipped):
+        return f"`sklearn.datasets.load_{source.name}`"
     options = ", ".join(f"{name}={value}" for name, value in source.options.items())
     return f"`Course({options})`"
 

@@ -271,8 +271,27 @@ def test_every_setting_is_one_that_its_estimator_knows(rows):
             learner.make(**setting)
 
 
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name.startswith("slow-")])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_slow_boosting_stops_where_held_out_samples_gain_no_more(name, n_classes):
+    random = np.random.default_rng(1)
+    y = random.integers(0, n_classes, 300)
+    X = np.column_stack([y + random.normal(size=300), random.normal(size=300)])
+    fitted = LEARNERS[name].make(**LEARNERS[name].grid(300)[0]).fit(X, y)
+    p = fitted.predict_proba(X)
+    assert p.shape == (300, n_classes)
+    assert 1 <= fitted._model.n_estimators < 500
+
+
+def test_each_repeat_of_a_generated_course_is_a_new_draw():
+    draws = [X for _, X, *_ in cells._splits(DATASETS["rows-50"], (0, 1))]
+    assert not np.array_equal(*draws, equal_nan=True)
+    again = [X for _, X, *_ in cells._splits(DATASETS["rows-50"], (1,))]
+    np.testing.assert_array_equal(draws[1], again[0])
+
+
 def test_datasets_are_what_their_names_say():
-    for name in ("rows-50", "features-3", "rows-200-classes-5"):
+    for name in ("rows-50", "features-3", "rows-200-classes-5", "shipped-wine"):
         labelled = DATASETS[name].load()
         assert labelled.X.shape == (DATASETS[name].rows, DATASETS[name].features)
         assert len(set(labelled.y.tolist())) == len(labelled.classes)

@@ -63,4 +63,4 @@ def _shown(value: float | None, digits: int) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(datasets.DATASETS[sys.argv[1]].data())))
+    print(json.dumps(_measure(datasets.FILES[sys.argv[1]].data())))

@@ -34,7 +34,7 @@ def _measure(name: str) -> dict[str, float]:
         features, rows = _GENERATED[name]
         data = Course(n_features=features).labelled(rows)
     else:
-        data = datasets.DATASETS[name].data()
+        data = datasets.FILES[name].data()
     seconds = min(process.timed(lambda: read_labelled(data))[0] for _ in range(_TIMES))
     tracemalloc.start()
     matrix = read_labelled(data).X

@@ -7,6 +7,7 @@ where nothing can be tried.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, early_stopping
 from numpy.typing import NDArray
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
@@ -26,6 +27,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,10 +37,14 @@ from infra.lab.quality.rmsprop import ExistingBackend
 from mlcore import Labelled, train
 
 Setting = dict[str, Any]
+Matrix = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 OURS, EXISTING = "ours", "existing"
 _SMALL, _LARGE = 1_000, 5_000  # rows up to which, and beyond which, other settings suit
 _SEED = 1
+_SLOW_RATE, _MOST_TREES, _PATIENCE = 0.03, 2_000, 50
+_FEW_TREES = 30  # where nothing can be held out
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,90 @@ def _plain_lightgbm() -> Any:
     return LGBMClassifier(random_state=_SEED, n_jobs=1, verbosity=-1)
 
 
+def _slow_lightgbm(**setting: Any) -> Any:
+    return EarlyStopped(lambda n_trees: _lightgbm(n_trees, **setting), _stopped_lightgbm)
+
+
+def _lightgbm(n_trees: int, **setting: Any) -> Any:
+    return LGBMClassifier(
+        n_estimators=n_trees,
+        learning_rate=_SLOW_RATE,
+        subsample_freq=1,
+        random_state=_SEED,
+        n_jobs=1,
+        verbosity=-1,
+        **setting,
+    )
+
+
+def _stopped_lightgbm(model: Any, X: Matrix, y: Codes, held: tuple[Matrix, Codes]) -> int:
+    model.fit(
+        X,
+        y,
+        eval_X=held[0],
+        eval_y=held[1],
+        callbacks=[early_stopping(_PATIENCE, verbose=False)],
+    )
+    return int(model.best_iteration_)
+
+
+def _slow_xgboost(**setting: Any) -> Any:
+    return EarlyStopped(lambda n_trees: _xgboost(n_trees, **setting), _stopped_xgboost)
+
+
+def _xgboost(n_trees: int, **setting: Any) -> Any:
+    from xgboost import XGBClassifier  # not everywhere at hand
+
+    return XGBClassifier(
+        n_estimators=n_trees,
+        learning_rate=_SLOW_RATE,
+        random_state=_SEED,
+        n_jobs=1,
+        **setting,
+    )
+
+
+def _stopped_xgboost(model: Any, X: Matrix, y: Codes, held: tuple[Matrix, Codes]) -> int:
+    model.set_params(early_stopping_rounds=_PATIENCE)
+    model.fit(X, y, eval_set=[held], verbose=False)
+    return int(model.best_iteration) + 1
+
+
+class EarlyStopped:
+    """Boosting in small steps, of as many trees as suit a held-out fifth, then fitted on all.
+
+    Parameters
+    ----------
+    make : callable
+        Takes a number of trees and returns an estimator.
+    stop : callable
+        Fits it until the held-out samples gain no more, and returns the number of trees.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int], Any],
+        stop: Callable[[Any, Matrix, Codes, tuple[Matrix, Codes]], int],
+    ) -> None:
+        self._make, self._stop = make, stop
+
+    def fit(self, X: Matrix, y: Codes) -> Self:
+        """Find the number of trees, then fit."""
+        n_trees = _FEW_TREES
+        if np.bincount(y).min() >= 2:
+            learned_X, held_X, learned_y, held_y = train_test_split(
+                X, y, test_size=max(0.2, len(set(y)) / len(y)), stratify=y, random_state=_SEED
+            )
+            held = (held_X, held_y)
+            n_trees = max(1, self._stop(self._make(_MOST_TREES), learned_X, learned_y, held))
+        self._model = self._make(n_trees).fit(X, y)
+        return self
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float64]:
+        """Return probabilities of shape (n_samples, n_classes)."""
+        return np.asarray(self._model.predict_proba(X), np.float64)
+
+
 def _existing() -> Any:
     return ExistingBackend()
 
@@ -161,6 +251,19 @@ def _boosting_settings(n_rows: int) -> list[Setting]:
     )
 
 
+def _slow_lightgbm_settings(n_rows: int) -> list[Setting]:
+    least = (5, 20) if n_rows <= _SMALL else (20,)
+    return _grid(
+        num_leaves=(7, 31), min_child_samples=least, colsample_bytree=(0.5,), subsample=(0.8,)
+    )
+
+
+def _slow_xgboost_settings(n_rows: int) -> list[Setting]:
+    return _grid(
+        max_depth=(3, 6), min_child_weight=(1, 5), colsample_bytree=(0.5,), subsample=(0.8,)
+    )
+
+
 def _forest_settings(n_rows: int) -> list[Setting]:
     if n_rows <= _SMALL:
         return _grid(
@@ -181,7 +284,10 @@ LEARNERS: dict[str, Learner] = {
     "extra-trees": Learner(_extra_trees, _forest_settings),
     "random-forest": Learner(_random_forest, _forest_settings),
     "net": Learner(_net, _net_settings),
+    "slow-lightgbm": Learner(_slow_lightgbm, _slow_lightgbm_settings),
 }
+if importlib.util.find_spec("xgboost"):
+    LEARNERS["slow-xgboost"] = Learner(_slow_xgboost, _slow_xgboost_settings)
 
 
 # sources of the ML core that do not change how it learns from a dataset
@@ -194,8 +300,10 @@ def fingerprint(name: str, n_rows: int) -> str:
     parts = [repr(learner.grid(n_rows)), inspect.getsource(learner.make)]
     if name == OURS:
         folder = Path(mlcore.__file__).parent
-        sources = (path for path in folder.glob("*.py") if path.name not in _NOT_LEARNING)
+        sources = (path for path in folder.rglob("*.py") if path.name not in _NOT_LEARNING)
         parts += [path.read_text() for path in sorted(sources)]
+    if name.startswith("slow-"):
+        parts.append(inspect.getsource(EarlyStopped))
     if name == EXISTING:
         parts.append(inspect.getsource(inspect.getmodule(ExistingBackend) or ExistingBackend))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ _PANELS = {  # the measure, its title, from what to what it is shown
     "log_loss": ("Log-loss above the best peer's", -0.02, 0.08),
     "auc": ("AUC below the best peer's", -0.02, 0.08),
 }
-_MARKERS = dict(zip((name for name in LEARNERS if name != OURS), "xvsoD^<P", strict=True))
+_MARKERS = dict(zip((name for name in LEARNERS if name != OURS), "xvsoD^<P*h", strict=False))
 
 
 def draw(path: Path, cells: Mapping[str, Sequence[Cell]], verdicts: Sequence[Verdict]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.lab.datasets import DATASETS
+from infra.lab.datasets import DATASETS, Generated
 from infra.lab.quality.cache import Cell
 from infra.lab.quality.cells import TEST_SHARE
 from infra.lab.quality.learners import EXISTING, OURS
@@ -142,8 +142,10 @@ def judge(dataset: str, cells: Sequence[Cell]) -> Verdict | None:
         f1 = compare(mine["f1"], existing, higher_is_better=True)
     if DATASETS[dataset].rows >= CALIBRATED_FROM_ROWS:
         bins = np.sum([cell["bins"] for cell in ours], axis=0)
-        # a row is tested several times, but is one piece of evidence only
-        tests = len(ours) * TEST_SHARE / (1 - (1 - TEST_SHARE) ** len(ours))
+        tests = 1.0
+        if not isinstance(DATASETS[dataset], Generated):
+            # a row is tested several times, but is one piece of evidence only
+            tests = len(ours) * TEST_SHARE / (1 - (1 - TEST_SHARE) ** len(ours))
         calibration = Calibration(calibration_error(bins), calibration_error_by_chance(bins, tests))
     return Verdict(
         dataset=dataset,

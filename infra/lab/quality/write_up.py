@@ -12,7 +12,7 @@ import numpy as np
 
 from infra.lab.datasets import DATASETS, describe
 from infra.lab.quality.cache import Cell
-from infra.lab.quality.cells import SHARED_TUNING
+from infra.lab.quality.cells import COURSES_SEED, SHARED_TUNING, SPLITS_SEED
 from infra.lab.quality.learners import LEARNERS
 from infra.lab.quality.refinement import SCENARIOS, Refinement
 from infra.lab.quality.sample import N_PIECES, ROWS, SAME, Sampling
@@ -155,8 +155,10 @@ backend's net in weighted F1; and its calibration error, from {CALIBRATED_FROM_R
         f"""## How it is measured
 
 **Splits.** Stratified, four fifths to learn from and a fifth to test on, the same for all learners.
-20 splits up to 1,000 rows, 10 below 20,000, else 5. Splits of one dataset overlap, so standard
-errors are smaller than new data would show.
+20 splits up to 1,000 rows, 10 below 20,000, else 5. A generated course is drawn anew for each
+split. Splits of a file overlap, so standard errors there are smaller than new data would show. What
+the learner was tuned on were splits and courses drawn with the seed 1; these are drawn with the
+seeds {SPLITS_SEED} (splits) and {COURSES_SEED} (courses) and those that follow, chosen afterwards.
 
 **Learners.** `ours` is `mlcore.train` as Moodle gets it. The peers choose their settings by
 cross-validated log-loss within what they learn from: anew on each split of datasets below
@@ -173,6 +175,8 @@ a little.
 | boosting | scikit-learn's HistGradientBoosting; iterations, leaves, regularisation tuned |
 | extra-trees, random-forest | 100 to 200 trees; leaf size and number of features tuned |
 | net | multi-layer perceptron on the inputs of `logistic`; sizes, solver, alpha tuned |
+| slow-lightgbm, slow-xgboost | rate 0.03, as many trees (up to 2,000) as suit a held-out fifth; \
+size of trees and leaves tuned |
 
 **Measures.** Probabilities are kept at least 1e-6 from 0 for all learners. AUC: of the higher
 class's probability; with more classes the mean of one against the rest. F1: mean over the classes
@@ -182,7 +186,8 @@ between mean prediction and observed share, weighted by the bins' samples; with 
 mean of one against the rest.""",
         f"""## Datasets
 
-Files of Moodle sites and of Moodle's own tests, and courses made up by `infra.lab.course`.
+Files of Moodle sites and of Moodle's own tests, courses made up by `infra.lab.course`, and public
+data that scikit-learn ships, whose columns are spread over Moodle's -1 to 1.
 
 {table(["dataset", "rows", "features", "what"], describe(cells))}""",
     ]
