@@ -187,7 +187,7 @@ def test_a_model_is_told_in_words(browser, models):
         "Last prediction 2 hours ago, for 1,020 rows, 34 of them too unsure for Moodle to show"
         in shown
     )
-    assert "A Moodle site last asked for something 2 hours ago" in shown
+    assert "A Moodle site last asked about one of these models 2 hours ago" in shown
     assert "https://site.example/moodle Moodle 4.5, last seen 2 hours ago" in shown
     assert "from this server’s own disk" in shown
 
@@ -208,7 +208,7 @@ def test_a_first_training_that_failed_leaves_no_model_but_what_was_wrong(browser
     refused = text(page).partition("Refused requests ")[2]
     assert refused.startswith("Training , just now")
     assert "This file does not begin so." in refused
-    assert "A Moodle site last asked for something just now" in text(page)
+    assert "A Moodle site last asked about one of these models just now" in text(page)
     browser.open(f"model?uniqueid={moodle.uniqueid}", 404)
 
 
