@@ -96,8 +96,17 @@ class Reports:
             reports.sort(key=lambda report: report.evaluation.runid, reverse=True)
         return dict(by_target)
 
-    def log(self, user: str, target: str, runid: int) -> bytes | None:
-        """Return the log of a kept evaluation, which its report is in."""
+    def log(self, user: str, runid: int, target: str | None = None) -> bytes | None:
+        """Return the log of a kept evaluation, which its report is in.
+
+        Parameters
+        ----------
+        user : str
+        runid : int
+        target : str, optional
+            Moodle's name of it; without one it is looked for among all, which is as good for a
+            number that is milliseconds.
+        """
         with stage("store"):
             for key in self._store.keys(_folder(user, target)):
                 if key.endswith(".zip") and _runid(key) == runid and not self._is_over(key):

@@ -4,6 +4,7 @@ import html
 import json
 import math
 import re
+from urllib.parse import urljoin
 
 import pytest
 
@@ -333,6 +334,25 @@ def test_the_last_line_of_info_leads_to_the_report(moodle, course):
     address = html.unescape(LINK.fullmatch(answer["info"][-1])[1])
     shown = moodle.send("GET", address.removeprefix("http://localhost"))
     assert shown.status == 200
+    assert b"Evaluation report" in shown.body
+
+
+def test_the_link_still_leads_there_when_enabling_the_model_deleted_it(moodle, course):
+    """Moodle's evaluation log keeps the line."""
+    answer = moodle.evaluation(course.labelled(120)).json
+    address = html.unescape(LINK.fullmatch(answer["info"][-1])[1]).removeprefix("http://localhost")
+    moodle.deletemodel()
+    assert b"Evaluation report" in moodle.send("GET", address).body
+    assert moodle.send("GET", f"{address}0").status == 404
+
+
+def test_the_link_leads_there_as_moodles_commands_print_it(moodle, course):
+    answer = moodle.evaluation(course.labelled(60)).json
+    printed = LINK.fullmatch(answer["info"][-1])[1].removeprefix("http://localhost")
+    assert "&amp;" in printed
+    led = moodle.send("GET", printed)
+    assert led.status == 303
+    shown = moodle.send("GET", urljoin("http://localhost/report", led.headers["Location"]))
     assert b"Evaluation report" in shown.body
 
 

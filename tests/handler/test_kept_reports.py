@@ -41,9 +41,9 @@ def test_a_report_is_kept_after_its_model_was_deleted(store):
     delete(store)
     assert store.keys(MODEL.unique_folder) == []
     assert kept(store) == {TARGET: [runid]}
-    assert Reports(store, 30).log("default", TARGET, runid) == b"log"
+    assert Reports(store, 30).log("default", runid, TARGET) == b"log"
     assert kept(store, "other") == {}
-    assert Reports(store, 30).log("other", TARGET, runid) is None
+    assert Reports(store, 30).log("other", runid, TARGET) is None
     delete(store)  # Moodle asks twice
     assert kept(store) == {TARGET: [runid]}
 
