@@ -187,7 +187,7 @@ def test_a_model_is_told_in_words(browser, models):
         "Last prediction 2 hours ago, for 1,020 rows, 34 of them too unsure for Moodle to show"
         in shown
     )
-    assert "A Moodle site last asked about one of these models 2 hours ago" in shown
+    assert "The last request of a Moodle site that is noted here came 2 hours ago" in shown
     assert "https://site.example/moodle Moodle 4.5, last seen 2 hours ago" in shown
     assert "from this server’s own disk" in shown
 
@@ -206,9 +206,10 @@ def test_a_first_training_that_failed_leaves_no_model_but_what_was_wrong(browser
     assert "What to do next" in text(page)
     assert "<h3><a" not in page
     refused = text(page).partition("Refused requests ")[2]
-    assert refused.startswith("Training , just now")
+    assert refused.startswith("Moodle does not send again by itself")
+    assert "another analysis interval, and then the old one again. Training , just now" in refused
     assert "This file does not begin so." in refused
-    assert "A Moodle site last asked about one of these models just now" in text(page)
+    assert "The last request of a Moodle site that is noted here came just now" in text(page)
     browser.open(f"model?uniqueid={moodle.uniqueid}", 404)
 
 
