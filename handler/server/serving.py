@@ -12,6 +12,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -28,6 +29,27 @@ _MAX_CONNECTIONS = 200  # some systems let a process have 256 files open
 _HEAD_SECONDS = 10.0  # in which a client must send the head of a request
 _DRAIN_SECONDS = 30.0  # in which it must take some of an answer
 _MAX_HEAD_BYTES = 1 << 16
+_FREE_PIECES = 200  # of a body (chunks), of any size; more must have
+_PIECE_BYTES = 64  # so much each, on average
+
+
+class _Parser(h11.Connection):
+    """Reads requests, but no body in crumbs: each piece costs as much work as a large one."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, _MAX_HEAD_BYTES)
+        self._n_pieces = self._n_bytes = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._n_pieces = self._n_bytes = 0
+        elif isinstance(event, h11.Data):
+            self._n_pieces += 1
+            self._n_bytes += len(event.data)
+            if self._n_pieces > _FREE_PIECES and self._n_bytes < _PIECE_BYTES * self._n_pieces:
+                raise h11.RemoteProtocolError("a body in crumbs")
+        return event
 
 
 class _Connection(H11Protocol):
@@ -41,6 +63,10 @@ class _Connection(H11Protocol):
     _waits_since: float | None = None
     _ends: asyncio.TimerHandle | None = None
     _stalls: asyncio.TimerHandle | None = None
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.conn = _Parser()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -143,7 +169,6 @@ def _serve(front: Front, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -185,6 +185,25 @@ def test_a_chunked_body_without_end_is_refused(server, connect):
     assert read_answer(connection) == (413, str(BodyTooLarge(limit=1)))
 
 
+def chunked(size, pieces):
+    """A body of so many bytes, each chunk of which has so many."""
+    chunk = b"%x\r\n" % pieces + bytes(pieces) + b"\r\n"
+    return chunk * (size // pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("pieces", [1, 63, 64, 8192])
+def test_a_body_in_crumbs_is_read_no_further(server, connect, pieces):
+    connection = connect(server)
+    request = head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    with suppress(ConnectionError):
+        connection.sendall(request + chunked(100_000, pieces))
+    if pieces < 64:
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+        assert is_closed(connection)
+    else:
+        assert read_answer(connection)[1].startswith("The request cannot be read")
+
+
 # answers ------------------------------------------------------------------------------------------
 
 
