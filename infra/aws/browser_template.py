@@ -187,7 +187,12 @@ def _resources() -> Resource:
         "InstallerLog": _installer_log(),
         "InstallerRole": _installer_role(),
         "Installer": _installer(),
-        "Models": _custom("Bucket", Name=NAMES.models, Settings=json.dumps(bucket_calls(NAMES))),
+        "Models": _custom(
+            "Bucket",
+            Name=NAMES.models,
+            Settings=json.dumps(bucket_calls(NAMES)),
+            Tags=_TAG_LIST,
+        ),
         "Code": _custom(
             "Code",
             Bucket={"Ref": "Models"},

@@ -97,6 +97,12 @@ def make_bucket(properties: Properties, old: Properties) -> str:
     settings = json.loads(properties["Settings"])
     for operation, argument in settings.items():
         getattr(s3, operation)(Bucket=bucket, **argument)
+    try:
+        s3.get_bucket_tagging(Bucket=bucket)  # those of a stack of before must not be replaced
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchTagSet":
+            raise
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": properties["Tags"]})
     return bucket
 
 

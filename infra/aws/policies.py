@@ -106,10 +106,12 @@ def installer_access(names: Names, function: str, secrets: str) -> Policy:
             "Effect": "Allow",
             "Action": [
                 "s3:CreateBucket",
+                "s3:GetBucketTagging",
                 "s3:ListBucket",  # else a missing key reads as "denied"
                 "s3:PutBucketOwnershipControls",
                 "s3:PutBucketPolicy",
                 "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
                 "s3:PutBucketVersioning",
                 "s3:PutEncryptionConfiguration",
                 "s3:PutLifecycleConfiguration",

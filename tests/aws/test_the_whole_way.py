@@ -224,6 +224,24 @@ def test_zappa_update_is_the_same_and_says_what_moodle_needs(deployed, zappa, pu
     assert public()[function_url.SID]["InvokedViaFunctionUrl"] is True
 
 
+def test_previous_goes_back_to_the_code_before(deployed, infra, client, names):
+    s3 = client("s3")
+    found = s3.head_object(Bucket=names.uploads, Key=releases.CURRENT)
+    s3.copy_object(  # as if other code had been deployed over it
+        Bucket=names.uploads,
+        Key=releases.PREVIOUS,
+        CopySource={"Bucket": names.uploads, "Key": releases.CURRENT},
+        Metadata=found["Metadata"] | {"deployed": "long ago"},
+        MetadataDirective="REPLACE",
+    )
+    shown = infra("up", "--previous")
+    assert "[1/3] Give the function" in shown
+    assert "the code that was deployed long ago" in shown
+    assert shown.count("/version says 3.0.5") == 3
+    found = s3.head_object(Bucket=names.uploads, Key=releases.CURRENT)
+    assert found["Metadata"]["deployed"] == "long ago"
+
+
 def test_down_leaves_the_models_and_the_project_as_it_was(
     deployed, infra, client, names, settings, buckets
 ):

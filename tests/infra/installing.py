@@ -20,6 +20,7 @@ from infra.aws import installer
 
 BUCKET = "moodle-mlbackend-123456789012-eu-central-1"
 CODE = b"PK the program" * 100_000
+TAGS = [{"Key": "Project", "Value": "moodle-mlbackend"}]
 SETTINGS = {"put_bucket_versioning": {"VersioningConfiguration": {"Status": "Enabled"}}}
 
 
@@ -115,7 +116,7 @@ class Requests:
         return answer["PhysicalResourceId"]
 
     def make_bucket(self):
-        return self.make("Bucket", Name=BUCKET, Settings=json.dumps(SETTINGS))
+        return self.make("Bucket", Name=BUCKET, Settings=json.dumps(SETTINGS), Tags=TAGS)
 
     def code(self, **changes):
         """The properties of the code."""

@@ -154,7 +154,8 @@ def needed(service, operation, parameters):
 
 def test_each_call_of_the_installer_is_allowed_and_each_right_used(installing, calls):
     bucket = NAMES.models.replace("${AWS::AccountId}", "1").replace("${AWS::Region}", "x")
-    installing.make("Bucket", Name=bucket, Settings=json.dumps(bucket_calls(NAMES)))
+    settings = json.dumps(bucket_calls(NAMES))
+    installing.make("Bucket", Name=bucket, Settings=settings, Tags=TAG_LIST)
     user = {"Name": "moodle", "PasswordParameter": "moodle-mlbackend-password-moodle"}
     installing.make("User", Bucket=bucket, **user)
     code = installing.code(Bucket=bucket)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from handler.auth.users import Users
 from infra.aws import installer
-from tests.infra.installing import BUCKET, CODE
+from tests.infra.installing import BUCKET, CODE, TAGS
 
 
 def user(name="moodle"):
@@ -33,6 +33,7 @@ def test_the_bucket_is_made_with_its_settings_and_stays(installing):
     assert installing.make_bucket() == BUCKET
     s3 = boto3.client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == TAGS
     s3.put_object(Bucket=BUCKET, Key="models/m", Body=b"model")
     installing.remove("Bucket", BUCKET, Name=BUCKET)
     assert s3.get_object(Bucket=BUCKET, Key="models/m")["Body"].read() == b"model"
@@ -44,6 +45,16 @@ def test_a_stack_that_is_made_again_takes_over_the_bucket(installing):
     installing.remove("Bucket", BUCKET, Name=BUCKET)
     assert installing.make_bucket() == BUCKET
     assert boto3.client("s3").get_object(Bucket=BUCKET, Key="models/m")["Body"].read() == b"model"
+
+
+def test_an_earlier_bucket_keeps_its_tags_as_aws_wants(installing):
+    """Those that CloudFormation gave a bucket of `up` nobody may take away."""
+    installing.make_bucket()
+    tags = [{"Key": "cloudformation", "Value": "moodle-mlbackend"}]
+    s3 = boto3.client("s3")
+    s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+    installing.make_bucket()
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == tags
 
 
 def test_another_account_s_bucket_is_not_used(installing, monkeypatch):
