@@ -67,12 +67,14 @@ def test_up_and_down_get_their_options(type_, monkeypatch):
     type_("up", "--region", "eu-west-1", "--email", "me@site.example", "--dry-run")
     type_("up", "--region", "eu-west-1", "--reserved-concurrency", "5")
     type_("up", "--region", "eu-west-1", "--reserved-concurrency", "off")
+    type_("up", "--region", "eu-west-1", "--previous")
     type_("down", "--region", "eu-west-1", "--models-too", "--yes")
     type_("down", "--region", "eu-west-1")
-    assert given[0][1:] == ("me@site.example", Tools("eu-west-1"), True, None)
+    assert given[0][1:] == ("me@site.example", Tools("eu-west-1"), True, None, False)
     assert [arguments[4] for arguments in given[1:3]] == [5, -1]
-    assert given[3][1:] == (Tools("eu-west-1"), True, False, None)
-    assert given[4][1:] == (Tools("eu-west-1"), False, False, input)
+    assert given[3][1:] == (None, Tools("eu-west-1"), False, None, True)
+    assert given[4][1:] == (Tools("eu-west-1"), True, False, None)
+    assert given[5][1:] == (Tools("eu-west-1"), False, False, input)
 
 
 def test_smoke_tests_each_address_and_leaves_nothing(type_, deployed, deployed_server, names):
