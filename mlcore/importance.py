@@ -112,10 +112,10 @@ def importance(
         began = time.monotonic()
         if deadline is not None and began + took > deadline:
             break
-        rows, donors = _deal(examples.X, counts, columns, random)
-        X, X_dealt = examples.X[rows], examples.X[donors]
+        receivers, donors = _deal(examples.X, counts, columns, random)
+        X, X_dealt = examples.X[receivers], examples.X[donors]
         changes = _changes(classifier, X, X_dealt, columns)
-        increases.append(_increase(classifier, X, examples.y[rows], changes))
+        increases.append(_increase(classifier, X, examples.y[receivers], changes))
 
         learned = np.searchsorted(examples.classes, classifier.classes)
         before, after = (np.where(own >= 0, matrix[:, own], np.nan) for matrix in (X, X_dealt))
@@ -252,12 +252,12 @@ def _deal(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw test samples, and for each the one whose values it gets; as many as can be afforded."""
     tested = np.repeat(np.arange(len(counts)), counts)
-    rows = random.choice(tested, min(_SAMPLES, len(tested)), replace=False)
-    donors = random.permutation(rows)
-    _, exchanged = _exchanged(X[rows], X[donors], columns)
+    receivers = random.choice(tested, min(_SAMPLES, len(tested)), replace=False)
+    donors = random.permutation(receivers)
+    _, exchanged = _exchanged(X[receivers], X[donors], columns)
     affordable = exchanged.sum(axis=0).cumsum() <= _PREDICTIONS
     affordable[:_FEWEST] = True
-    return rows[affordable], donors[affordable]
+    return receivers[affordable], donors[affordable]
 
 
 def _increase(classifier: Classifier, X: Matrix, y: NDArray[np.int64], changes: Floats) -> Floats:

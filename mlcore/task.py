@@ -83,11 +83,11 @@ class Samples:
         elif learned.sum() < 2 or sizes[learned].sum() < TINY_SAMPLES:
             learned[:] = True  # the imported model answers alone
         shares = self._shares(sizes, weights, learned)
-        rows = np.flatnonzero(learned[self.y] & (weights > 0))
+        used = np.flatnonzero(learned[self.y] & (weights > 0))
         return Task(
             samples=self,
-            rows=rows,
-            weights=weights[rows],
+            used=used,
+            weights=weights[used],
             learned=tuple(np.flatnonzero(learned).tolist()),
             shares=tuple(shares.tolist()),
         )
@@ -126,8 +126,8 @@ class Task:
     Attributes
     ----------
     samples : Samples
-    rows : ndarray of shape (n_used,), intp
-        Of the samples that have weight and are of a class to learn, ascending.
+    used : ndarray of shape (n_used,), intp
+        Places of the samples that have weight and are of a class to learn, ascending.
     weights : ndarray of shape (n_used,), float64
         Theirs.
     learned, shares : tuple
@@ -135,7 +135,7 @@ class Task:
     """
 
     samples: Samples
-    rows: Indices
+    used: Indices
     weights: Floats
     learned: tuple[int, ...]
     shares: tuple[float, ...]
@@ -147,8 +147,8 @@ class Task:
 
     def weighted(self, weights: Floats) -> Task:
         """Return the task with other weights, where 0 leaves a sample out."""
-        used = weights > 0
-        return replace(self, rows=self.rows[used], weights=weights[used])
+        kept = weights > 0
+        return replace(self, used=self.used[kept], weights=weights[kept])
 
     @property
     def n_classes(self) -> int:
@@ -158,12 +158,12 @@ class Task:
     @cached_property
     def X(self) -> Matrix:
         """Samples of shape (n_used, n_features)."""
-        return self.samples.X[self.rows]
+        return self.samples.X[self.used]
 
     @cached_property
     def y(self) -> Indices:
         """Their classes' codes, of shape (n_used,): places in `learned`."""
-        return np.searchsorted(self.learned, self.samples.y[self.rows])
+        return np.searchsorted(self.learned, self.samples.y[self.used])
 
     @cached_property
     def log_prior(self) -> Floats | None:
@@ -171,7 +171,7 @@ class Task:
         of_all = self.samples.from_prior
         if of_all is None:
             return None
-        p = before(of_all[self.rows], self.samples.known, self.shares, len(self.rows))
+        p = before(of_all[self.used], self.samples.known, self.shares, len(self.used))
         return log_prior(p, self.learned)
 
     @property
@@ -186,8 +186,8 @@ class Task:
 
     def all_weighted(self, weights: Floats) -> Task:
         """Return all samples of the learned classes, with weights of which some may be 0."""
-        rows = np.flatnonzero(np.isin(self.samples.y, self.learned))
-        return replace(self, rows=rows, weights=weights[rows])
+        used = np.flatnonzero(np.isin(self.samples.y, self.learned))
+        return replace(self, used=used, weights=weights[used])
 
     def folds(self) -> Iterator[Fold]:
         """Yield fold after fold, the same ones each time; of large data only the first.

@@ -132,7 +132,7 @@ def curve(task: Task, recipe: Recipe, held: Floats) -> list[tuple[int, float, fl
     _, boosting = max(trees, key=lambda part: part[0], default=first)
     # the weights say which samples count for stopping; those learned from are only looked at
     everything = task.all_weighted(held)
-    held, here = everything.weights, np.searchsorted(everything.rows, task.rows)
+    held, here = everything.weights, np.searchsorted(everything.used, task.used)
     scored = _scored(task, everything, boosting, from_prior=False)
     return [
         (
@@ -207,7 +207,7 @@ def _binned(task: Task, from_prior: bool) -> Binned:
     if from_prior:
         assert task.log_prior is not None
         scores = prior_scores(task.log_prior)
-    return whole.subset(task.rows, BINNING, task.y, task.weights, scores)
+    return whole.subset(task.used, BINNING, task.y, task.weights, scores)
 
 
 def flattened(text: str, n_classes: int, from_prior: bool) -> Trees:

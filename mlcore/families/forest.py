@@ -83,7 +83,7 @@ class RandomForest(Family):
     ) -> Iterator[tuple[Setting, Floats]]:
         """Yield what a fold's trees give to the true classes of the samples that it holds out."""
         tested = fold.tested
-        p = self._grown(fold, setting).predict_proba(tested.rows)
+        p = self._grown(fold, setting).predict_proba(tested.used)
         yield setting, p[np.arange(len(tested.y)), tested.y]
 
     def _grown(self, fold: Fold, setting: Setting) -> Grown:
@@ -91,7 +91,7 @@ class RandomForest(Family):
         levels = task.samples.once("levels", lambda: Levels.of(task.samples.X))
         return fold.whole.once(
             (growth, fold.number),
-            lambda: grow(levels, task.rows, task.y, task.weights, task.n_classes, _TREES, growth),
+            lambda: grow(levels, task.used, task.y, task.weights, task.n_classes, _TREES, growth),
         )
 
 
@@ -148,16 +148,16 @@ class Grown:
     levels: Levels
     trees: tuple[ExtraTreeRegressor, ...]
 
-    def predict_proba(self, rows: Indices) -> Floats:
+    def predict_proba(self, which: Indices) -> Floats:
         """Return the mean of the trees' probabilities for some of the samples."""
-        X = self.levels.X[rows]
+        X = self.levels.X[which]
         mean = np.mean([tree.predict(X, check_input=False) for tree in self.trees], axis=0)
         return np.stack([1 - mean, mean], axis=1) if mean.ndim == 1 else mean
 
 
 def grow(
     levels: Levels,
-    rows: Indices,
+    used: Indices,
     y: Indices,
     weights: Floats,
     n_classes: int,
@@ -169,7 +169,7 @@ def grow(
     Parameters
     ----------
     levels : Levels
-    rows : ndarray of shape (n_samples,), intp
+    used : ndarray of shape (n_samples,), intp
         Which of their samples to learn from.
     y : ndarray of shape (n_samples,), intp
         The classes' codes of those.
@@ -197,7 +197,7 @@ def grow(
         )
         target = truth[bag, 1] if n_classes == 2 else truth[bag]
         with config_context(skip_parameter_validation=True):
-            trees.append(tree.fit(levels.X[rows[bag]], target, weights[bag], check_input=False))
+            trees.append(tree.fit(levels.X[used[bag]], target, weights[bag], check_input=False))
     return Grown(levels, tuple(trees))
 
 

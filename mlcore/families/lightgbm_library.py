@@ -99,7 +99,7 @@ class Binned(_Held):
 
     def subset(
         self,
-        rows: NDArray[np.intp],
+        which: NDArray[np.intp],
         parameters: Mapping[str, Any],
         y: NDArray[np.intp],
         weights: Floats,
@@ -109,20 +109,20 @@ class Binned(_Held):
 
         Parameters
         ----------
-        rows : ndarray of shape (n_some,), intp
+        which : ndarray of shape (n_some,), intp
             Ascending.
         parameters : mapping
         y, weights : ndarray of shape (n_some,)
         scores : ndarray of shape (n_some, n_scores), float64, or None
             What boosting starts from.
         """
-        rows32 = rows.astype(np.int32)
-        some = Binned(len(rows))
+        which32 = which.astype(np.int32)
+        some = Binned(len(which))
         _call(
             "LGBM_DatasetGetSubset",
             self.handle,
-            rows32.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_int32(len(rows)),
+            which32.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int32(len(which)),
             ctypes.c_char_p(_text(parameters)),
             ctypes.byref(some.handle),
         )

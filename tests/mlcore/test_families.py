@@ -61,7 +61,7 @@ def test_what_it_tries_has_not_seen_what_is_held_out(family, from_prior):
     setting = family.quick
     fold = next(task.folds())
     for _, likelihood in family.tried(fold, setting, from_prior):
-        assert likelihood.shape == (len(fold.tested.rows),)
+        assert likelihood.shape == (len(fold.tested.used),)
         assert likelihood.mean() < 0.65
 
 

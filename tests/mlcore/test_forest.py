@@ -124,10 +124,10 @@ def test_each_fold_s_trees_have_not_seen_what_it_tests():
     """The forest's part of the choice is fair, and its trees together have learned everything."""
     course = COURSES[2]
     task = Samples(course.X, course.y, (0, 1)).task(np.ones(250))
-    tested = np.concatenate([fold.tested.rows for fold in task.folds()])
+    tested = np.concatenate([fold.tested.used for fold in task.folds()])
     assert sorted(tested.tolist()) == list(range(250))
     for fold in task.folds():
-        assert not set(fold.learned.rows) & set(fold.tested.rows)
+        assert not set(fold.learned.used) & set(fold.tested.used)
 
 
 def test_it_is_stored_and_read():

@@ -1,13 +1,12 @@
 """What each process of these tests has in memory when it begins, so that it begins at once."""
 
 import botocore.session
-import lightgbm  # noqa: F401
-import sklearn.linear_model
-import sklearn.neural_network  # noqa: F401
+import scipy.optimize  # noqa: F401
+import sklearn.tree  # noqa: F401
 from botocore.loaders import create_loader
 
 import handler.report
-import mlcore.estimator  # noqa: F401
+import mlcore.blend  # noqa: F401
 import tests.reliability.processes  # noqa: F401
 from tests.reliability.models import undrawn
 
