@@ -21,6 +21,7 @@ from infra import ROOT
 from infra.lab.course import Course
 from mlcore import Labelled, read_labelled
 
+_MIDDLE_ROWS = 14_139
 _PIECE = 10_000  # rows that are made up at a time
 _FOLDERS = (ROOT.parent / "shared" / "data", ROOT / "tests" / "data")
 
@@ -171,6 +172,15 @@ def large() -> tuple[str, bytes]:
     if "real-414x37953" in real():
         return "414×37953, 30 MB, real", FILES["real-414x37953"].data()
     return "414×38000, 30 MB, made up", b"".join(pieces(Course(n_features=414), 38_000))
+
+
+def middle() -> tuple[str, bytes]:
+    """Return 14,139 rows of the large file, of which fewer than 10,000 differ; what it is first."""
+    name, data = large()
+    *head, rest = data.split(b"\n", 3)
+    rows = rest.splitlines()
+    drawn = np.random.default_rng(1).permutation(len(rows))[:_MIDDLE_ROWS]
+    return f"{_MIDDLE_ROWS} rows of {name}", b"\n".join([*head, *(rows[i] for i in drawn)])
 
 
 def pieces(course: Course, n_rows: int) -> Iterator[bytes]:

@@ -30,6 +30,9 @@ def goals() -> Iterator[Goal]:
     with _server() as (moodle, pid):
         yield _goal(f"train {small}", 0.3, pid, lambda: moodle.but(uniqueid="small").train(few))
         yield _goal("evaluate it ×10", 3, pid, lambda: _evaluate(moodle, few))
+        name, some = datasets.middle()
+        yield _goal(f"train {name}", 1, pid, lambda: moodle.but(uniqueid="middle").train(some))
+        yield _goal("evaluate it ×10", 3.5, pid, lambda: _evaluate(moodle, some))
         course = Course(n_features=422)
         wide = moodle.but(uniqueid="wide").train(course.labelled(5_000))
         samples = course.unlabelled(1_500)
