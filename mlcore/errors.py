@@ -64,10 +64,10 @@ class TooLittleMemory(DatasetError):
 
 class TooLittleTime(DatasetError):
     sentence = (
-        "Learning from so many samples takes about {needed} s here, and {available} s are left "
-        "before the gateway in front of this server gives up: enter the address of the function "
-        "URL in Moodle instead, which waits for 15 minutes ('python -m infra status' shows it), "
-        "or raise memory_size in zappa_settings.json where it is below 1769."
+        "Learning from so many samples takes about {needed} s here, and the gateway in front of "
+        "this server gives up in {available} s: enter the host of the function URL in Moodle, "
+        "which waits for 15 minutes ('python -m infra status' shows it), or raise memory_size if "
+        "it is below 1769."
     )
 
 

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
@@ -132,6 +131,6 @@ def test_changed_models_are_packed_so_that_their_members_can_be_read():
     changed = [hostile_models.mutate(model, chance, garbler(chance)) for _ in range(100)]
     readable = 0
     for data in changed:
-        with contextlib.suppress(ValueError, zipfile.BadZipFile):
+        with contextlib.suppress(Exception):  # some are garbled as a whole
             readable += hostile_models.unpack(data) != hostile_models.unpack(model)
     assert readable > 70
