@@ -36,7 +36,8 @@ class Net(Family):
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
         if n_samples <= 4_000:
-            return (2.0 if n_samples <= 500 else 3.0, 15.0)
+            # the weak one for smooth data with little noise, the strong one for much of it
+            return (2.0 if n_samples <= 500 else 3.0, 0.3, 15.0)
         return (3.0,) if n_samples <= 10_000 else ()
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Dense:
