@@ -75,5 +75,7 @@ def draw(path: Path, cells: Mapping[str, Sequence[Cell]], verdicts: Sequence[Ver
     for name, marker in _MARKERS.items():
         color = "tab:red" if name == EXISTING else "0.6"
         handles += axes[0].plot([], [], marker, color=color, markerfacecolor="none", label=name)
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=-(-len(handles) // 2), frameon=False
+    )
     figure.savefig(path, dpi=100)

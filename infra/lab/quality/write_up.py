@@ -155,10 +155,11 @@ backend's net in weighted F1; and its calibration error, from {CALIBRATED_FROM_R
         f"""## How it is measured
 
 **Splits.** Stratified, four fifths to learn from and a fifth to test on, the same for all learners.
-20 splits up to 1,000 rows, 10 below 20,000, else 5. A generated course is drawn anew for each
-split. Splits of a file overlap, so standard errors there are smaller than new data would show. What
-the learner was tuned on were splits and courses drawn with the seed 1; these are drawn with the
-seeds {SPLITS_SEED} (splits) and {COURSES_SEED} (courses) and those that follow, chosen afterwards.
+The tables say how many; without `--repeats` 20 up to 1,000 rows, 10 below 20,000, else 5. A
+generated course is drawn anew for each split. Splits of a file overlap, so standard errors there
+are smaller than new data would show. What the learner was tuned on were splits and courses drawn
+with the seed 1; these are drawn with the seeds {SPLITS_SEED} (splits) and {COURSES_SEED} (courses)
+and those that follow, chosen afterwards.
 
 **Learners.** `ours` is `mlcore.train` as Moodle gets it. The peers choose their settings by
 cross-validated log-loss within what they learn from: anew on each split of datasets below
