@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,29 @@ def of_session(session: Any) -> Account:
     sts = session.client("sts", config=Config(retries=_RETRIES))
     caller = sts.get_caller_identity()
     return Account(Names(caller["Account"], session.region_name), caller["Arn"], session)
+
+
+def unless_gone(
+    ask: Callable[..., Any], gone: Container[str], **what: Any
+) -> dict[str, Any] | None:
+    """Return what AWS answers; None where it says that there is no such thing.
+
+    Parameters
+    ----------
+    ask : callable
+        A method of a client of boto3.
+    gone : container of str
+        The codes with which it says so.
+    **what : object
+        What to ask about.
+    """
+    try:
+        answer: dict[str, Any] = ask(**what)
+    except boto.ClientError as error:
+        if error.response["Error"]["Code"] in gone:
+            return None
+        raise
+    return answer
 
 
 def explained(error: Exception, region: str | None = None) -> CommandFailed:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.aws import function, stack
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 from infra.aws.resources import STAGE, Names
 from infra.aws.status import FAILURES
 
@@ -203,8 +201,5 @@ def _renew_budget(account: Account, email: str) -> None:
 
 def _delete_budget(account: Account) -> None:
     names = account.names
-    try:
-        account.client("budgets").delete_budget(AccountId=names.account, BudgetName=names.budget)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NotFoundException":
-            raise
+    delete = account.client("budgets").delete_budget
+    unless_gone(delete, {"NotFoundException"}, AccountId=names.account, BudgetName=names.budget)

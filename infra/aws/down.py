@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.aws import alarms, errors, function, role_boundary, stack, status, zappa_settings
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 from infra.aws.steps import Step, announce, do
 from infra.aws.tools import Tools
 
@@ -116,13 +114,8 @@ def _is_confirmed(ask: Callable[[str], str], models_too: bool) -> bool:
 
 
 def _exists(account: Account, bucket: str) -> bool:
-    try:
-        account.client("s3").head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
-            return False
-        raise
-    return True
+    ask = account.client("s3").head_bucket
+    return unless_gone(ask, {"404", "NoSuchBucket"}, Bucket=bucket) is not None
 
 
 def _delete_bucket(account: Account, bucket: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from handler.moodle_settings import Address
 from infra.aws import errors, function_url
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 from infra.aws.resources import STAGE, WITHOUT_FUNCTION_URLS
 
 API_SECONDS = 29
@@ -19,15 +18,8 @@ _NOT_THERE = {"NotFoundException", "ResourceNotFoundException", "ValidationError
 
 def configuration(account: Account) -> dict[str, Any] | None:
     """Return what AWS says about the function; None where there is none."""
-    try:
-        found: dict[str, Any] = account.client("lambda").get_function_configuration(
-            FunctionName=account.names.function
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_THERE:
-            return None
-        raise
-    return found
+    ask = account.client("lambda").get_function_configuration
+    return unless_gone(ask, _NOT_THERE, FunctionName=account.names.function)
 
 
 def refuse_another_way(account: Account) -> None:
@@ -88,7 +80,9 @@ def _function_url(account: Account) -> Address | None:
 def http_api(account: Account) -> Address | None:
     """Return the address of our stack's HTTP API; None where either is gone."""
     api = http_api_id(account)
-    if api is None or not _is_there(account.client("apigatewayv2").get_api, ApiId=api):
+    if api is None or not unless_gone(
+        account.client("apigatewayv2").get_api, _NOT_THERE, ApiId=api
+    ):
         return None
     return Address(_api_url(account, api), "HTTP API", 30)
 
@@ -96,7 +90,9 @@ def http_api(account: Account) -> Address | None:
 def rest_api(account: Account) -> Address | None:
     """Return the address of Zappa's API Gateway; None where its stack or the API itself is gone."""
     api = _resource(account, account.names.api_stack, "Api")
-    if api is None or not _is_there(account.client("apigateway").get_rest_api, restApiId=api):
+    if api is None or not unless_gone(
+        account.client("apigateway").get_rest_api, _NOT_THERE, restApiId=api
+    ):
         return None
     return Address(f"{_api_url(account, api)}/{STAGE}", "REST API", API_SECONDS)
 
@@ -106,29 +102,12 @@ def http_api_id(account: Account) -> str | None:
     return _resource(account, account.names.stack, "HttpApi")
 
 
-def _is_there(ask: Callable[..., object], **what: str) -> bool:
-    try:
-        ask(**what)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_THERE:
-            return False
-        raise
-    return True
-
-
 def _api_url(account: Account, api: str | None) -> str:
     return f"https://{api}.execute-api.{account.names.region}.amazonaws.com"
 
 
 def _resource(account: Account, stack: str, name: str) -> str | None:
     """Return the identifier of a stack's resource; None where there is none, or not yet."""
-    try:
-        found = account.client("cloudformation").describe_stack_resource(
-            StackName=stack, LogicalResourceId=name
-        )["StackResourceDetail"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_THERE:
-            return None
-        raise
-    identifier: str | None = found.get("PhysicalResourceId")
-    return identifier
+    ask = account.client("cloudformation").describe_stack_resource
+    found = unless_gone(ask, _NOT_THERE, StackName=stack, LogicalResourceId=name)
+    return found["StackResourceDetail"].get("PhysicalResourceId") if found else None

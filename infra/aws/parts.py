@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from infra.aws import function, stack
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 
 _GONE = {"404", "NoSuchBucket", "NoSuchEntity", "NotFoundException"}
 
@@ -31,14 +30,8 @@ def missing(account: Account) -> list[str]:
     return [name for name, is_there in look.items() if not is_there()]
 
 
-def _is_there(ask: Callable[..., object], **what: str) -> bool:
-    try:
-        ask(**what)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return False
-        raise
-    return True
+def _is_there(ask: Callable[..., Any], **what: str) -> bool:
+    return unless_gone(ask, _GONE, **what) is not None
 
 
 def _has_log(account: Account) -> bool:

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from handler.models import manifest
 from handler.models.model_id import decoded
 from infra.aws import errors, function
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 from mlcore import classifier, examples, modelfile
 from mlcore.errors import ModelFileError
 
@@ -159,13 +157,8 @@ def _copy(client: Any, bucket: str, source: str, target: str, **options: Any) ->
 
 
 def _find(client: Any, bucket: str, key: str) -> Release | None:
-    try:
-        found = client.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _MISSING:
-            return None
-        raise
-    return Release.from_metadata(found["Metadata"])
+    found = unless_gone(client.head_object, _MISSING, Bucket=bucket, Key=key)
+    return Release.from_metadata(found["Metadata"]) if found else None
 
 
 def _stored(account: Account) -> Iterator[tuple[str, str, int]]:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.aws import errors, policies
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 
 
 def find(account: Account) -> dict[str, Any] | None:
     """Return what AWS says about the policy; None where there is none."""
     arn = account.names.global_arn("iam", f"policy/{account.names.boundary}")
-    try:
-        policy: dict[str, Any] = account.client("iam").get_policy(PolicyArn=arn)["Policy"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
-            raise
-        return None
+    found = unless_gone(account.client("iam").get_policy, {"NoSuchEntity"}, PolicyArn=arn)
+    policy: dict[str, Any] | None = found and found["Policy"]
     return policy
 
 

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import json
 
-from botocore.exceptions import ClientError
-
 from handler.moodle_settings import Address
-from infra.aws.account import Account
+from infra.aws.account import Account, unless_gone
 
 KEY = "config/addresses"
 
 
 def read(account: Account) -> dict[str, str]:
     """Return the addresses that were told last, by their names; without a bucket none."""
-    try:
-        found = account.client("s3").get_object(Bucket=account.names.models, Key=KEY)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket"}:
-            return {}
-        raise
+    ask = account.client("s3").get_object
+    found = unless_gone(ask, {"NoSuchKey", "NoSuchBucket"}, Bucket=account.names.models, Key=KEY)
+    if found is None:
+        return {}
     told: dict[str, str] = json.loads(found["Body"].read())
     return told
 

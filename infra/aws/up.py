@@ -91,8 +91,8 @@ def _coming_up(account: Account, tools: Tools, passwords: dict[str, str]) -> lis
     """Return the steps that lead from what there is now to today's code at work."""
     names = account.names
     new = stack.is_new(stack.status(account, account.names.stack))
-    missing = _parts(parts.missing(account))
-    anew = f", and make anew what somebody has deleted: {missing}" if missing else ""
+    missing = parts.missing(account)
+    anew = f", and make anew what somebody has deleted: {_parts(missing)}" if missing else ""
     has_users = _has_users(account)
     return [
         Step("Build the code for AWS Lambda and check it", tools.package),
@@ -100,7 +100,7 @@ def _coming_up(account: Account, tools: Tools, passwords: dict[str, str]) -> lis
             f'{"Make" if new else "Bring up to date"} the stack "{names.stack}": the buckets '
             f"{names.models} and {names.uploads}, the role {names.role}, a log that is kept for "
             f"{LOG_DAYS} days, and an HTTP API whose address fits Moodle's form{anew}",
-            lambda: _make_stack(account),
+            lambda: _make_stack(account, missing),
         ),
         Step(
             f"Write these names into {zappa_settings.ACCOUNT_FILE.name}, for Zappa",
@@ -131,9 +131,8 @@ def _going_back(account: Account) -> list[Step]:
     ]
 
 
-def _make_stack(account: Account) -> None:
+def _make_stack(account: Account, missing: list[str]) -> None:
     role_boundary.ensure(account)
-    missing = parts.missing(account)
     stack.apply(account, account.names.stack, template(account.names), {})
     if left := parts.missing(account):
         raise errors.PartsMissing(stack=account.names.stack, parts=_parts(left))
