@@ -19,8 +19,8 @@ from mlcore.errors import MlcoreError
 _log = logging.getLogger(__name__)
 
 
-class AdminError(Exception):
-    """An error that Moodle's admin can act on.
+class ExplainedError(Exception):
+    """An error with one sentence for whoever can act on it.
 
     Parameters
     ----------
@@ -29,32 +29,29 @@ class AdminError(Exception):
 
     Attributes
     ----------
-    status : int
-        The HTTP status of the answer.
     sentence : str
-        The text of the answer.
+    """
+
+    sentence: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.sentence.format(**facts))
+
+
+class AdminError(ExplainedError):
+    """An error that Moodle's admin can act on.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status of the answer, whose text is the sentence.
     """
 
     status: ClassVar[int]
-    sentence: ClassVar[str]
-
-    def __init__(self, **facts: object) -> None:
-        super().__init__(self.sentence.format(**facts))
 
 
-class SettingsError(Exception):
-    """What keeps the server from starting, with one sentence for whoever starts it.
-
-    Parameters
-    ----------
-    **facts : object
-        What the placeholders of `sentence` stand for.
-    """
-
-    sentence: ClassVar[str]
-
-    def __init__(self, **facts: object) -> None:
-        super().__init__(self.sentence.format(**facts))
+class SettingsError(ExplainedError):
+    """What keeps the server from starting."""
 
 
 class UnusableValue(SettingsError):

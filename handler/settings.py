@@ -125,7 +125,8 @@ class Settings:
         """
         bucket = _value(environ, BUCKET)
         directory = _value(environ, DIRECTORY)
-        max_dataset_mb = _value(environ, MAX_DATASET_MB, str(_default_dataset_mb(environ)))
+        memory_bytes = memory.available(environ)
+        max_dataset_mb = _value(environ, MAX_DATASET_MB, str(_default_dataset_mb(memory_bytes)))
         return cls(
             users=Users.parse(environ.get(users.VARIABLE, "")),
             bucket=bucket,
@@ -134,7 +135,7 @@ class Settings:
             version=_value(environ, VERSION),
             max_body_bytes=int(_value(environ, MAX_BODY_MB, str(_MAX_BODY_MB))) << 20,
             max_dataset_bytes=int(max_dataset_mb) << 20,
-            memory_bytes=memory.available(environ),
+            memory_bytes=memory_bytes,
             report_days=int(_value(environ, REPORT_DAYS, str(MAX_REPORT_DAYS))),
             public_url=_value(environ, PUBLIC_URL).rstrip("/"),
         )
@@ -147,9 +148,9 @@ def _value(environ: Mapping[str, str], variable: str, default: str = "") -> str:
     return text
 
 
-def _default_dataset_mb(environ: Mapping[str, str]) -> int:
+def _default_dataset_mb(memory_bytes: int) -> int:
     """Return a share of the memory: beside the file there are its matrix and the learning."""
-    return min(max((memory.available(environ) >> 20) // MEMORY_SHARE, 16), 9999)
+    return min(max((memory_bytes >> 20) // MEMORY_SHARE, 16), 9999)
 
 
 def _default_directory(environ: Mapping[str, str], bucket: str) -> Path:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore import errors
-from mlcore.memory import LEAST_FEATURES, MAX_CELLS, TO_LEARN, TO_PREDICT
+from mlcore.memory import MAX_CELLS, TO_LEARN, TO_PREDICT, cells
 
 MAX_ROWS = 2_000_000
 MAX_FEATURES = 5_000
@@ -161,7 +161,7 @@ def read_labelled(data: File, memory: int | None = None) -> Labelled:
 
     if memory is not None:
         n_rows = _n_rows(data, header)
-        n_fitted = min(n_rows, MAX_CELLS // max(n_features, LEAST_FEATURES)) * n_features
+        n_fitted = min(n_rows, MAX_CELLS // cells(n_features)) * n_features
         TO_LEARN.require(memory, (n_rows, n_features), n_fitted)
     X, y = _Rows(n_features), _Rows(1)
     for _, numbers in _pieces(body, header, n_texts=0):

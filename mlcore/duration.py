@@ -6,7 +6,7 @@ import time
 
 from mlcore import errors
 from mlcore.examples import Examples
-from mlcore.memory import LEAST_FEATURES
+from mlcore.memory import cells
 
 # Of a whole processor, for each value of each distinct sample and each score that trees learn.
 # With 20 million of these, choosing and fitting took 6 to 12 s of one core (98, 414 and 4,000
@@ -35,8 +35,7 @@ def require(deadline: float | None, examples: Examples, n_features: int, cores: 
     """
     if deadline is None:
         return
-    n_scores = len(examples.classes) if len(examples.classes) > 2 else 1
-    n_cells = len(examples.y) * max(n_features, LEAST_FEATURES) * n_scores
+    n_cells = len(examples.y) * cells(n_features, len(examples.classes))
     needed = _SECONDS_PER_CELL * n_cells / cores
     left = deadline - time.monotonic()
     if needed > max(left, _SHORT):

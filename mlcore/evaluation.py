@@ -17,7 +17,7 @@ from mlcore.dataset import Labelled
 from mlcore.examples import Examples
 from mlcore.importance import importance
 from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
-from mlcore.memory import LEAST_FEATURES, MAX_CELLS, TO_LEARN
+from mlcore.memory import MAX_CELLS, TO_LEARN, cells
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -100,8 +100,7 @@ def evaluate(
     """
     if classifier is not None:
         dataset = _as_known(dataset, classifier)
-    width = max(dataset.X.shape[1], LEAST_FEATURES)
-    max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * width)
+    max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * cells(dataset.X.shape[1]))
     examples = Examples.of(dataset, max_cells)
     TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlcore import columns, errors, modelfile
 from mlcore.dataset import MAX_FEATURES, Labelled
-from mlcore.memory import LEAST_FEATURES, MAX_CELLS
+from mlcore.memory import MAX_CELLS, cells
 
 KIND = "moodle-examples"
 FORMAT = 2
@@ -290,14 +290,10 @@ def _joined(
 
 
 def _kept(y: NDArray[np.int64], max_cells: int, n_features: int) -> NDArray[np.bool_]:
-    """Say which samples are kept, of those in the order of their digests.
-
-    Of more than two classes trees have as many scores, so a sample costs that many times as much.
-    """
+    """Say which samples are kept, of those in the order of their digests."""
     classes = np.unique(y)
-    n_scores = len(classes) if len(classes) > 2 else 1
     kept = np.zeros(len(y), dtype=bool)
-    kept[: max(1, max_cells // (max(n_features, LEAST_FEATURES) * n_scores))] = True
+    kept[: max(1, max_cells // cells(n_features, len(classes)))] = True
     if not kept.all():
         for value in classes:
             kept[np.flatnonzero(y == value)[:_KEPT_PER_CLASS]] = True

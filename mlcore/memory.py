@@ -11,6 +11,14 @@ LEAST_FEATURES = 50  # what a sample costs where it has fewer
 _MEGABYTE = 1 << 20
 
 
+def cells(n_features: int, n_classes: int = 2) -> int:
+    """Return what one sample costs of `MAX_CELLS`.
+
+    Of more than two classes trees have as many scores, so it costs that many times as much.
+    """
+    return max(n_features, LEAST_FEATURES) * (n_classes if n_classes > 2 else 1)
+
+
 @dataclass(frozen=True)
 class Need:
     """What some kind of work needs, as it was measured.

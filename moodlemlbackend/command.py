@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import os
 import sys
 import time
 import warnings
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.errors import explained
+from handler.memory import available
 from handler.models.model_id import ModelId
 from handler.store import DirectoryStore
 from moodlemlbackend import distributions, errors
@@ -58,6 +60,11 @@ def store_in(folder: str, *, make: bool = False) -> DirectoryStore:
         Whether to make the directory where it is missing, as one that only reads must not.
     """
     return DirectoryStore(folder, make=make)
+
+
+def memory() -> int:
+    """Return how many bytes there are for the command."""
+    return available(os.environ)
 
 
 def content(file: str) -> bytes:

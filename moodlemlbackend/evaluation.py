@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from handler import parsing
-from handler.memory import available
 from handler.models import verbs
 from handler.models.evaluations import KEPT, Evaluations
 from handler.models.models import Models
 from handler.report import EMPTY_LOG
-from moodlemlbackend.command import MODEL, content, made, run, store_in, unpack
+from moodlemlbackend.command import MODEL, content, made, memory, run, store_in, unpack
 
 
 def evaluation(
@@ -46,7 +44,7 @@ def evaluation(
             content(dataset),
             criteria,
             MODEL if trainedmodeldir else None,
-            available(os.environ),
+            memory(),
         )
         log = evaluations.log(MODEL, runid) or EMPTY_LOG
     while (logs / str(runid)).exists():  # of one that began in the same millisecond

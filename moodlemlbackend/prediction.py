@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from handler import answers
-from handler.memory import available
 from handler.models import verbs
 from handler.models.models import Models
-from moodlemlbackend.command import MODEL, content, run, store_in
+from moodlemlbackend.command import MODEL, content, memory, run, store_in
 
 
 def prediction(uniqueid: str, modeldir: str, dataset: str) -> tuple[int, str]:
     """Predict the classes of the unlabelled DATASET with the model in MODELDIR."""
     models = Models(store_in(modeldir))
-    predictions = verbs.predict(models, MODEL, content(dataset), available(os.environ))
+    predictions = verbs.predict(models, MODEL, content(dataset), memory())
     status = answers.NO_MODEL if predictions is None else answers.OK
     return status, answers.of_predictions(predictions).decode()
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 
-from handler.memory import available
 from handler.models import verbs
 from handler.models.models import Models
-from moodlemlbackend.command import MODEL, content, run, store_in
+from moodlemlbackend.command import MODEL, content, memory, run, store_in
 
 
 def training(uniqueid: str, modeldir: str, dataset: str) -> tuple[int, str]:
     """Learn from the labelled DATASET, and keep the model in MODELDIR."""
     models = Models(store_in(modeldir, make=True))
-    answer = verbs.train(models, MODEL, content(dataset), memory=available(os.environ))
+    answer = verbs.train(models, MODEL, content(dataset), memory=memory())
     return answer["status"], json.dumps(answer)
 
 

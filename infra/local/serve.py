@@ -19,9 +19,8 @@ def run(host: str, port: int) -> int:
     handler.errors.SettingsError
         When the environment's settings cannot be used or the address is taken.
     """
-    from handler.server.serving import (
-        serve_until_interrupted,  # its server is not there for a deployment
-    )
+    # here, as what it needs is not installed for a deployment
+    from handler.server.serving import serve_until_interrupted
 
     settings = Settings.from_environ()
     username, password = local_user(settings)

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from handler.payload import REQUEST_MB
 from handler.settings import MEMORY_SHARE
 from infra import ROOT
 from infra.aws.resources import STAGE
@@ -68,7 +69,7 @@ def make(architecture: str) -> Path:
     memory = stages[STAGE]["memory_size"]
     print(
         f"package: a function with {memory} MB of memory takes datasets of up to "
-        f"{memory // MEMORY_SHARE} MB; of what comes uncompressed, AWS lets 4.7 MB through"
+        f"{memory // MEMORY_SHARE} MB; of what comes uncompressed, AWS lets {REQUEST_MB} MB through"
     )
     return package
 
