@@ -33,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mlcore
-from infra.lab.quality.rmsprop import ExistingBackend
+from infra.lab.quality import rmsprop
 from mlcore import Labelled, train
 
 Setting = dict[str, Any]
@@ -49,10 +49,18 @@ _FEW_TREES = 30  # where nothing can be held out
 
 @dataclass(frozen=True)
 class Learner:
-    """How to make an estimator, and with which settings for so many rows."""
+    """How to make an estimator, and with which settings for so many rows.
+
+    Attributes
+    ----------
+    make, grid : callable
+    uses : tuple
+        Functions, classes and modules that decide how it learns, beside `make`.
+    """
 
     make: Callable[..., Any]
     grid: Callable[[int], list[Setting]]
+    uses: tuple[Any, ...] = ()
 
 
 class Ours:
@@ -196,7 +204,7 @@ class EarlyStopped:
 
 
 def _existing() -> Any:
-    return ExistingBackend()
+    return rmsprop.ExistingBackend()
 
 
 def _majority() -> Any:
@@ -278,16 +286,20 @@ LEARNERS: dict[str, Learner] = {
     OURS: Learner(Ours, _untuned),
     "majority": Learner(_majority, _untuned),
     "plain-lightgbm": Learner(_plain_lightgbm, _untuned),
-    EXISTING: Learner(_existing, _untuned),
+    EXISTING: Learner(_existing, _untuned, (rmsprop,)),
     "logistic": Learner(_logistic_regression, _penalties),
     "boosting": Learner(_boosting, _boosting_settings),
     "extra-trees": Learner(_extra_trees, _forest_settings),
     "random-forest": Learner(_random_forest, _forest_settings),
     "net": Learner(_net, _net_settings),
-    "slow-lightgbm": Learner(_slow_lightgbm, _slow_lightgbm_settings),
+    "slow-lightgbm": Learner(
+        _slow_lightgbm, _slow_lightgbm_settings, (EarlyStopped, _lightgbm, _stopped_lightgbm)
+    ),
 }
 if importlib.util.find_spec("xgboost"):
-    LEARNERS["slow-xgboost"] = Learner(_slow_xgboost, _slow_xgboost_settings)
+    LEARNERS["slow-xgboost"] = Learner(
+        _slow_xgboost, _slow_xgboost_settings, (EarlyStopped, _xgboost, _stopped_xgboost)
+    )
 
 
 # sources of the ML core that do not change how it learns from a dataset
@@ -297,13 +309,9 @@ _NOT_LEARNING = ("evaluation.py", "importance.py", "measures.py", "prediction.py
 def fingerprint(name: str, n_rows: int) -> str:
     """Return a digest of all that decides how a learner learns from so many rows."""
     learner = LEARNERS[name]
-    parts = [repr(learner.grid(n_rows)), inspect.getsource(learner.make)]
+    parts = [repr(learner.grid(n_rows)), *map(inspect.getsource, (learner.make, *learner.uses))]
     if name == OURS:
         folder = Path(mlcore.__file__).parent
         sources = (path for path in folder.rglob("*.py") if path.name not in _NOT_LEARNING)
         parts += [path.read_text() for path in sorted(sources)]
-    if name.startswith("slow-"):
-        parts.append(inspect.getsource(EarlyStopped))
-    if name == EXISTING:
-        parts.append(inspect.getsource(inspect.getmodule(ExistingBackend) or ExistingBackend))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
