@@ -29,7 +29,7 @@ def choose(task: Task) -> Recipe:
     """Return the recipe that predicts held-out samples best."""
     if task.is_tiny:
         return fallback(task)
-    trials = Trials(task.n_classes)
+    trials = Trials(task.n_classes, task.has_one_fold)
     candidates = _candidates(task)
     with _one_thread():
         for fold in task.folds():

@@ -189,12 +189,20 @@ class Task:
         used = np.flatnonzero(np.isin(self.samples.y, self.learned))
         return replace(self, used=used, weights=weights[used])
 
+    @property
+    def has_one_fold(self) -> bool:
+        """Whether the samples are so many that one fold says enough."""
+        return self._n_tested == 1
+
+    @property
+    def _n_tested(self) -> int:
+        return next(n for up_to, n in _TESTED if len(self.y) <= up_to)
+
     def folds(self) -> Iterator[Fold]:
         """Yield fold after fold, the same ones each time; of large data only the first.
 
         A sample seen several times is dealt out to the folds like so many samples, class by class.
         """
-        n_tested = next(n for up_to, n in _TESTED if len(self.y) <= up_to)
         n_folds = max(2, min(_FOLDS, int(self.sizes.min())))
         units = np.clip(np.rint(self.weights), 1, _MOST_UNITS).astype(np.intp)
         owner = np.repeat(np.arange(len(units)), units)
@@ -203,7 +211,7 @@ class Task:
         for code in range(self.n_classes):
             of_class = np.flatnonzero(self.y[owner] == code)
             fold_of[of_class] = random.permutation(len(of_class)) % n_folds
-        for number in range(min(n_tested, n_folds)):
+        for number in range(min(self._n_tested, n_folds)):
             held = self.weights * np.bincount(owner, fold_of == number, len(units)) / units
             yield Fold(number, self, self.weighted(self.weights - held), self.weighted(held))
 

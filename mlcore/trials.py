@@ -74,10 +74,14 @@ class Trials:
     Parameters
     ----------
     n_classes : int
+    one_fold : bool, default=True
+        Whether one fold decides. Then what lags in it is left at once; else `drop` sees to that
+        after each, and what is behind alone may still better a blend of few samples.
     """
 
-    def __init__(self, n_classes: int) -> None:
+    def __init__(self, n_classes: int, one_fold: bool = True) -> None:
         self._n_classes = n_classes
+        self._one_fold = one_fold
         self._logs: dict[Candidate, list[Floats]] = {}
         self._asked: dict[Candidate, Candidate] = {}
         self._weights: list[Floats] = []
@@ -117,7 +121,9 @@ class Trials:
         return self._open is None or candidate in self._open or candidate == IMPORTED
 
     def lags(self, asked: Candidate) -> bool:
-        """Say whether a candidate is far behind the best of this fold."""
+        """Say whether a candidate is far behind the best of the one fold."""
+        if not self._one_fold:
+            return False
         _, best = max(self._here.values(), key=lambda so_far: so_far[0])
         return _excess(best - self._here[asked][1], self._weights[-1]) > _LAGGING
 

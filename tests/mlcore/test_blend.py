@@ -163,7 +163,7 @@ def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
 
 def test_what_lags_far_behind_is_not_tried_with_other_settings(monkeypatch):
     random = np.random.default_rng(0)
-    X = random.uniform(-1, 1, (3_000, 4)).round(2)
+    X = random.uniform(-1, 1, (4_500, 4)).round(2)
     y = (X[:, 0] > 0.3) ^ (X[:, 1] < -0.2)
     tried = []
     fit_linear = FAMILIES["linear"].fit

@@ -70,6 +70,20 @@ def test_what_is_far_behind_in_a_fold_is_left(likelihood, lags):
     trials.add(results(), np.ones(400))
 
 
+def test_with_several_folds_nothing_is_left_within_one():
+    """What is far behind alone may better a blend."""
+    trials = Trials(n_classes=2, one_fold=False)
+    best, net = Candidate("sharp", 1), Candidate("net", 1.0)
+
+    def results():
+        yield best, best, np.tile([0.9, 0.6], 200)
+        yield net, net, np.tile([0.6, 0.5], 200)
+        assert not trials.lags(net)
+        assert trials.is_open(Candidate("net", 2.0))
+
+    trials.add(results(), np.ones(400))
+
+
 @pytest.mark.parametrize(("right", "sharpness"), [(85, 2.05), (70, 1), (50, 1)])
 def test_a_mixture_that_is_too_cautious_is_sharpened_and_no_other(right, sharpness):
     likelihood = [0.7] * (right * 20) + [0.3] * ((100 - right) * 20)
