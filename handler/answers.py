@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore import Evaluation
+if TYPE_CHECKING:
+    from mlcore.evaluation import Evaluation
 
 OK = 0
 NO_MODEL = 2

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlcore
 from handler import answers, payload, report
@@ -22,9 +22,12 @@ from handler.models.model_id import ModelId
 from handler.models.models import Models
 from handler.models.reports import Reports
 from handler.store import best_effort
-from mlcore import Classifier, Evaluation, Labelled
+from mlcore import Classifier, Labelled
 from mlcore.dataset import File, blocks
 from mlcore.errors import NotEnoughData
+
+if TYPE_CHECKING:
+    from mlcore.evaluation import Evaluation
 
 Json = dict[str, Any]
 
@@ -210,12 +213,14 @@ def _evaluated(
     dataset: Labelled | None, criteria: Criteria, classifier: Classifier | None, memory: int | None
 ) -> tuple[Json, Evaluation | None]:
     """Return Moodle's answer and what was measured, None where nothing could be."""
+    from mlcore import evaluation  # no cold start for a prediction pays for it
+
     accepted = (criteria.min_score, criteria.max_deviation)
     if dataset is None:
         return answers.without_evaluation(answers.NO_MODEL, answers.UNTRAINED, *accepted), None
     try:
         with stage("evaluate"):
-            result = mlcore.evaluate(
+            result = evaluation.evaluate(
                 dataset,
                 criteria.n_iterations,
                 classifier,

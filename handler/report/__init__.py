@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import io
 import json
+import platform
 import zipfile
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
-from handler.report.page import Context, page
-from handler.report.sentences import stands_out
 from handler.report.verdict import Verdict, verdict
-from mlcore import Evaluation
-from mlcore.importance import Indicator
+from handler.version import SOFTWARE
+
+if TYPE_CHECKING:
+    from mlcore.evaluation import Evaluation
+    from mlcore.importance import Indicator
 
 __all__ = ["EMPTY_LOG", "Context", "Verdict", "evaluation_log", "verdict"]
+
+_LIBRARIES = ("numpy", "scikit-learn", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a report tells beside the figures.
+
+    Attributes
+    ----------
+    made : datetime
+        When the evaluation was made, in UTC.
+    target, time_splitting : str
+        Moodle's names, "" where they are not known.
+    trained : bool
+        Whether a trained model was tested, and not fresh ones.
+    """
+
+    made: datetime
+    target: str = ""
+    time_splitting: str = ""
+    trained: bool = False
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of this server, of Python and of what learns and measures."""
+        libraries = {name: metadata.version(name) for name in _LIBRARIES}
+        return {"this server": SOFTWARE, "Python": platform.python_version(), **libraries}
 
 
 def evaluation_log(
@@ -30,6 +62,8 @@ def evaluation_log(
         None where nothing could be evaluated: the report then says why.
     context : Context
     """
+    from handler.report.page import page  # no cold start for a prediction pays for it
+
     figures: dict[str, Any] = {
         "answer": answer,
         "date": context.made.isoformat(timespec="seconds"),
@@ -68,6 +102,8 @@ def _summary(answer: dict[str, Any], evaluation: Evaluation | None) -> str:
 
 def _most_important(indicators: tuple[Indicator, ...]) -> list[str]:
     """Return a line that names the indicators which stand out from chance, five at most."""
+    from handler.report.sentences import stands_out
+
     names = [entry.indicator for entry in indicators if stands_out(entry)]
     return [f"The indicators that matter most: {', '.join(names[:5])}"] if names else []
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from handler.report import labels, sentences
 from handler.report.drawing import SIZE, Panel, render
-from mlcore import Evaluation
 from mlcore.curves import Points, PrecisionRecall, Roc
+from mlcore.evaluation import Evaluation
 from mlcore.importance import Indicator
 from mlcore.measures import Calibration, Report
 

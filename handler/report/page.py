@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import functools
-import platform
-from dataclasses import dataclass
-from datetime import datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from handler.report import labels, sentences
 from handler.report.verdict import verdict
-from handler.version import SOFTWARE
-from mlcore import Evaluation
+from mlcore.evaluation import Evaluation
 from mlcore.importance import Indicator
 
 if TYPE_CHECKING:
     import jinja2
 
+    from handler.report import Context
     from handler.report.charts import Chart
-
-_LIBRARIES = ("numpy", "scikit-learn", "lightgbm")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a report tells beside the figures.
-
-    Attributes
-    ----------
-    made : datetime
-        When the evaluation was made, in UTC.
-    target, time_splitting : str
-        Moodle's names, "" where they are not known.
-    trained : bool
-        Whether a trained model was tested, and not fresh ones.
-    """
-
-    made: datetime
-    target: str = ""
-    time_splitting: str = ""
-    trained: bool = False
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """The versions of this server, of Python and of what learns and measures."""
-        libraries = {name: metadata.version(name) for name in _LIBRARIES}
-        return {"this server": SOFTWARE, "Python": platform.python_version(), **libraries}
 
 
 def page(

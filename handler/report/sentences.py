@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from handler.answers import MIN_PREDICTION_SCORE
 from handler.report import labels
-from mlcore import Evaluation
+from mlcore.evaluation import Evaluation
 from mlcore.importance import Indicator
 
 USED_FROM = MIN_PREDICTION_SCORE

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mlcore import Evaluation
 from mlcore.curves import ThresholdCounts
+from mlcore.evaluation import Evaluation
 from mlcore.measures import BoostingCurve
 
 if TYPE_CHECKING:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler import answers
 from handler.report import labels
-from mlcore import Evaluation
+
+if TYPE_CHECKING:
+    from mlcore.evaluation import Evaluation
 
 
 @dataclass(frozen=True)

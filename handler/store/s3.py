@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 # One attempt ends within ATTEMPT_SECONDS. The connect time-out counts for each of the (up to 8)
 # addresses of S3, and a network without a way to S3 uses them all. Attempts are repeated here, as
-# boto3 knows neither the request deadline nor what to do about a body cut short.
+# botocore knows neither the request deadline nor what to do about a body cut short.
 _CONFIG = {
     "connect_timeout": 1,
     "read_timeout": 6,
@@ -205,7 +205,7 @@ _MEANING: dict[str, type[Exception]] = {
 
 
 class S3Store(ObjectStore):
-    """Keep objects in an S3 bucket, with the credentials that boto3 finds by itself.
+    """Keep objects in an S3 bucket, with the credentials that botocore finds by itself.
 
     Nothing is imported or contacted before the first use.
 
@@ -344,7 +344,6 @@ class S3Store(ObjectStore):
         _repeated(work)
 
     def _connect(self) -> Any:
-        import boto3
         from botocore.config import Config
         from botocore.session import get_session
 
@@ -352,20 +351,17 @@ class S3Store(ObjectStore):
 
         with self._connecting:
             if self._client is None:
-                # A session of its own: boto3's default one is not safe to share between threads.
                 session = get_session()
                 # Listing the hundreds of services that there are takes a quarter of the time.
                 loader = session.get_component("data_loader")
                 loader.list_available_services = lambda type_name: ["s3"]
-                self._client = boto3.session.Session(botocore_session=session).client(
-                    "s3", config=Config(**_CONFIG)
-                )
+                self._client = session.create_client("s3", config=Config(**_CONFIG))
                 limit_calls(self._client)
             return self._client
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn whatever boto3 raises into an error of the store."""
+        """Turn whatever botocore raises into an error of the store."""
         try:
             yield
         except StoreError:

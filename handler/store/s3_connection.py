@@ -1,7 +1,7 @@
 """Connections to S3 whose calls end by a deadline.
 
 A time-out of sockets begins anew with each byte, so a peer that sends a byte a second is waited for
-for ever, by boto3 as by any other client.
+for ever, by botocore as by any other client.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ call_end: ContextVar[float] = ContextVar("deadline of the current call of S3")
 
 
 def limit_calls(client: Any) -> None:
-    """Let all calls of a boto3 client end by `call_end`."""
+    """Let all calls of a botocore client end by `call_end`."""
     # botocore has no public way to other connections; these names are urllib3's, which are public
     client._endpoint.http_session._pool_classes_by_scheme.update(http=_Pool, https=_SecurePool)
 

@@ -21,7 +21,8 @@ def main(folder: str, labelled_csv: str, unlabelled_csv: str) -> None:
     sys.path.insert(0, folder)
     began = time.perf_counter()
 
-    from mlcore import evaluate, predict, read_labelled, read_unlabelled, train
+    from mlcore import predict, read_labelled, read_unlabelled, train
+    from mlcore.evaluation import evaluate
 
     labelled = read_labelled(Path(labelled_csv).read_bytes())
     classifier, _ = train(labelled)

@@ -11,7 +11,8 @@ import pytest
 from handler import answers
 from handler.report import Context, evaluation_log
 from infra.lab.course import Course
-from mlcore import evaluate, read_labelled
+from mlcore import read_labelled
+from mlcore.evaluation import evaluate
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "labelled-365x1904.csv"
 WIDTHS = (1280, 390)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import mlcore
 from handler.app import create_app
-from mlcore import blend, evaluate
+from mlcore import blend
+from mlcore.evaluation import evaluate
 
 REST = {"requestContext": {"domainName": "abc.execute-api.eu-central-1.amazonaws.com"}}
 URL = {"requestContext": {"domainName": "abc.lambda-url.eu-central-1.on.aws"}}
@@ -33,7 +33,7 @@ def seconds_given(moodle, make_moodle, app, course, monkeypatch):
             given.append(deadline and deadline - time.monotonic())
             return evaluate(dataset, n_iterations, classifier)
 
-        monkeypatch.setattr(mlcore, "evaluate", spy)
+        monkeypatch.setattr("mlcore.evaluation.evaluate", spy)
         environ = {}
         if event:
             environ = {"lambda.event": event, "lambda.context": context(remaining)}

@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 import pytest
 
 from handler import answers
-from mlcore import evaluate, read_labelled
+from mlcore import read_labelled
+from mlcore.evaluation import evaluate
 
 LINK = re.compile(r'<a href="(https?://[^"<>\s]+)">Open the report</a>')
 MEASURES = {"score", "accuracy", "balanced accuracy", "precision", "recall", "f1_score"}
@@ -45,7 +46,7 @@ def evaluations(monkeypatch):
         computed.append(args)
         return evaluate(*args, **kwargs)
 
-    monkeypatch.setattr("mlcore.evaluate", counting)
+    monkeypatch.setattr("mlcore.evaluation.evaluate", counting)
     return computed
 
 

@@ -50,7 +50,7 @@ def test_another_user_is_not_told_what_was_evaluated(ours, theirs, course, monke
     """Stored results are a user's own, too."""
     data = course.labelled(12)
     ours.evaluation(data)
-    monkeypatch.setattr("mlcore.evaluate", None)
+    monkeypatch.setattr("mlcore.evaluation.evaluate", None)
     assert ours.evaluation(data).status == 200
     assert theirs.evaluation(data).status == 500
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from infra.lab.course import Course
-from mlcore import evaluate, read_labelled, read_unlabelled
+from mlcore import read_labelled, read_unlabelled
+from mlcore.evaluation import evaluate
 
 
 def test_the_same_seed_gives_the_same_files():

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from mlcore import Classifier, blend, errors, evaluate, evaluation, importance
+from mlcore import Classifier, blend, errors, evaluation, importance
+from mlcore.evaluation import evaluate
 from mlcore.families import boosting
 from mlcore.families.dense import Dense
 from mlcore.measures import ClassSize, Measures
@@ -434,7 +435,8 @@ def test_evaluating_in_several_threads_warns_of_nothing():
     """In a process of its own, as pytest has filters of its own."""
     code = """
 from concurrent.futures import ThreadPoolExecutor
-from mlcore import evaluate, read_labelled
+from mlcore import read_labelled
+from mlcore.evaluation import evaluate
 from infra.lab.course import Course
 dataset = read_labelled(Course(n_features=8).labelled(120))
 with ThreadPoolExecutor(4) as pool:

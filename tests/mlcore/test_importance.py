@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as hnp
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss
 
-from mlcore import Classifier, Labelled, evaluate, evaluation, importance
+from mlcore import Classifier, Labelled, evaluation, importance
 from mlcore.estimator import BlendedClassifier
+from mlcore.evaluation import evaluate
 from mlcore.families.dense import Dense
 from tests.mlcore.builders import BLEND, make_course, make_preparation, rows_of
 

@@ -43,7 +43,8 @@ def test_predicting_with_a_stored_classifier_imports_nothing_heavy(refined, cour
 
 
 LEARN = """
-from mlcore import evaluate, read_labelled, train
+from mlcore import read_labelled, train
+from mlcore.evaluation import evaluate
 from infra.lab.course import Course
 dataset = read_labelled(Course(3, minority=0.5, unused=0).labelled({rows}))
 {call}

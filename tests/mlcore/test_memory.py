@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlcore import blend, errors, evaluate, memory, read_labelled, read_unlabelled, train
+from mlcore import blend, errors, memory, read_labelled, read_unlabelled, train
+from mlcore.evaluation import evaluate
 from tests.mlcore.builders import make_course, make_file
 
 COURSE = make_course(60, n_features=8)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlcore import Classifier, Examples, evaluate, predict, read_labelled, read_unlabelled, train
+from mlcore import Classifier, Examples, predict, read_labelled, read_unlabelled, train
+from mlcore.evaluation import evaluate
 
 PROJECT = Path(__file__).parents[2]
 OWN = PROJECT / "tests" / "data"

@@ -34,7 +34,11 @@ def no_work(monkeypatch):
     """Forbid from now on what makes requests slow."""
 
     def forbid():
-        for place in ("mlcore.read_labelled", "handler.models.models.train", "mlcore.evaluate"):
+        for place in (
+            "mlcore.read_labelled",
+            "handler.models.models.train",
+            "mlcore.evaluation.evaluate",
+        ):
             monkeypatch.setattr(place, lambda *_: pytest.fail("this is work"))
 
     return forbid

@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from infra.lab import datasets
 from infra.lab.bench import process
-from mlcore import Unlabelled, evaluate, predict, read_labelled, train
+from mlcore import Unlabelled, predict, read_labelled, train
 from mlcore.errors import TooFewToEvaluate
+from mlcore.evaluation import evaluate
 
 _ITERATIONS = 10
 

@@ -14,7 +14,8 @@ from typing import Any
 from infra.lab import datasets
 from infra.lab.bench import process
 from infra.lab.course import Course
-from mlcore import evaluate, read_labelled, train
+from mlcore import read_labelled, train
+from mlcore.evaluation import evaluate
 
 _FEATURES = 98
 _ROWS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)

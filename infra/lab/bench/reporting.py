@@ -12,7 +12,8 @@ from handler.report import Context, evaluation_log
 from infra.lab import datasets
 from infra.lab.bench import process
 from infra.lab.bench.goals import Goal
-from mlcore import evaluate, read_labelled
+from mlcore import read_labelled
+from mlcore.evaluation import evaluate
 
 
 def goals() -> Iterator[Goal]:

@@ -16,7 +16,7 @@ from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import run_wsgi_app
 
 import handler.models.models
-import mlcore
+import mlcore.evaluation
 from handler import parsing
 from handler.app import create_app
 from handler.settings import Settings
@@ -68,7 +68,7 @@ class Requests:
         self._app = app
         self._learning = 0.0
         # learning is no matter of reading a request, and takes its time
-        for module, name in ((handler.models.models, "train"), (mlcore, "evaluate")):
+        for module, name in ((handler.models.models, "train"), (mlcore.evaluation, "evaluate")):
             setattr(module, name, self._timed(getattr(module, name)))
 
     def _timed(self, learn: Callable[..., T]) -> Callable[..., T]:

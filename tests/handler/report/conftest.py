@@ -7,7 +7,8 @@ import pytest
 from handler import answers
 from handler.report import Context
 from infra.lab.course import Course
-from mlcore import Evaluation, evaluate, read_labelled
+from mlcore import read_labelled
+from mlcore.evaluation import Evaluation, evaluate
 from mlcore.measures import Baseline, Bin, Calibration, ClassSize, Measures, Report
 
 
