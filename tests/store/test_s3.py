@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
+import botocore.session
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
@@ -414,13 +415,13 @@ def test_a_fault_while_looking_who_won_is_that_fault(remote, wire):
 def made(monkeypatch):
     """The settings of every client that is made."""
     made = []
-    client = boto3.session.Session.client
+    create_client = botocore.session.Session.create_client
 
-    def make_client(session, name, config):
+    def noting(session, name, config):
         made.append(config)
-        return client(session, name, config=config)
+        return create_client(session, name, config=config)
 
-    monkeypatch.setattr(boto3.session.Session, "client", make_client)
+    monkeypatch.setattr(botocore.session.Session, "create_client", noting)
     return made
 
 
