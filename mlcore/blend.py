@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlcore.classifier import Classifier
 from mlcore.families import FAMILIES
-from mlcore.families.net import decay_untried
+from mlcore.families.net import untried
 from mlcore.task import TINY_SAMPLES, Fold, Task
 from mlcore.trials import IMPORTED, Candidate, Recipe, Trials
 
@@ -48,7 +48,7 @@ def fallback(task: Task) -> Recipe:
     linear = Candidate("linear", _TINY_PENALTY)
     if n_samples < _NET_SAMPLES:
         return Recipe(((linear, 1.0),))
-    return Recipe(((linear, 0.5), (Candidate("net", decay_untried(task)), 0.5)))
+    return Recipe(((linear, 0.5), (Candidate("net", untried(task)), 0.5)))
 
 
 def fit(task: Task, recipe: Recipe) -> Classifier:

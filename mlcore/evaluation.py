@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,8 @@ def evaluate(
     mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
         When `classifier` is for another kind of dataset.
     """
+    import joblib
+
     if classifier is not None:
         dataset = _as_known(dataset, classifier)
     max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * cells(dataset.X.shape[1]))
@@ -121,7 +124,8 @@ def evaluate(
         for i in range(n_iterations)
     ]
     deadline = None if deadline is None else deadline - _SPARE
-    n_threads = max(1, MAX_CELLS // examples.X.size)  # each needs memory of its own
+    # each needs memory of its own
+    n_threads = max(1, min(joblib.cpu_count(), MAX_CELLS // examples.X.size))
     results, longest = _run(test, splits, deadline, n_threads)
     held = np.stack(splits[: len(results)])
     predicted = np.stack([probabilities for probabilities, _ in results])
@@ -129,24 +133,19 @@ def evaluate(
     iterations = tuple(
         measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
     )
-    indicators = importance(
-        examples,
-        tests,
-        np.random.default_rng([seed, n_iterations]),
-        _until(deadline, _FOR_IMPORTANCE if fits else 1),
-    )
-    learning_curve = boosting = None
-    if fits:
-        whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
-        random = np.random.default_rng([seed, n_iterations + 1])
-        learning_curve = _learning_curve(fits, whole, random, longest, deadline)
-        if deadline is None or time.monotonic() + longest <= deadline:
-            boosting = fits.boosting(held[0])
-    report = report_of(examples, predicted, held, digest.hex())
-    report = replace(
-        report, indicators=indicators, learning_curve=learning_curve, boosting=boosting
-    )
-    return Evaluation(iterations, n_iterations, report)
+    randoms = [np.random.default_rng([seed, n_iterations + i]) for i in (0, 1)]
+    until = _until(deadline, _FOR_IMPORTANCE if fits else 1)
+    found: dict[str, Future[Any]] = {}
+    with ThreadPoolExecutor(n_threads) as pool:
+        found["indicators"] = pool.submit(importance, examples, tests, randoms[0], until)
+        if fits:
+            latest = None if deadline is None else deadline - longest
+            whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
+            found["learning_curve"] = pool.submit(_learning_curve, fits, whole, randoms[1], latest)
+            found["boosting"] = pool.submit(_boosting, fits, held[0], latest)
+        report = report_of(examples, predicted, held, digest.hex())
+    explained = {name: future.result() for name, future in found.items()}
+    return Evaluation(iterations, n_iterations, replace(report, **explained))
 
 
 # counts to test on, to probabilities of all examples' classes and the classifier they come from
@@ -243,16 +242,13 @@ def _drawn(
 
 
 def _run(
-    test: _Test, splits: list[Counts], deadline: float | None, most_threads: int
+    test: _Test, splits: list[Counts], deadline: float | None, n_threads: int
 ) -> tuple[list[tuple[Floats, Classifier]], float]:
     """Return the results of the iterations for which there is time, and how long one took."""
-    import joblib
-
     began = time.monotonic()
     results = [test(splits[0])]
     longest = time.monotonic() - began
     until = _until(deadline, _FOR_ITERATIONS)
-    n_threads = min(joblib.cpu_count(), most_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         for at in range(1, len(splits), n_threads):
             began = time.monotonic()
@@ -275,8 +271,7 @@ def _learning_curve(
     fits: _Fits,
     whole: list[tuple[Counts, Measures]],
     random: np.random.Generator,
-    longest: float,
-    deadline: float | None,
+    latest: float | None,
 ) -> tuple[LearningPoint, ...] | None:
     """Return how well is predicted what was learned from fewer and fewer samples.
 
@@ -284,36 +279,33 @@ def _learning_curve(
     ----------
     whole : list of (Counts, Measures)
         What iterations tested, and what was measured of it.
-    longest : float
-        Seconds that an iteration took, the choice of the recipe included; a curve takes less.
+    latest : float or None
+        Time (of `time.monotonic`) at which a curve may begin, which takes less than an iteration.
 
     Returns
     -------
     tuple of LearningPoint, or None when there was no time
         With means and standard deviations over the iterations, the fewest samples first.
     """
-    import joblib
-
     curves: list[list[tuple[int, Measures]]] = []
-    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
-        for counts, measures in whole:
-            began = time.monotonic()
-            if deadline is not None and began + longest > deadline:
-                break
-            learned = fits.examples.counts - counts
-            shares = _halves(fits.examples, learned, random)
-            results = pool.map(lambda share, counts=counts: fits.test_after(share, counts), shares)
-            curves.append(
-                [
-                    (int(learned.sum()), measures),
-                    *(
-                        (int(share.sum()), measure(fits.examples, p, counts))
-                        for share, (p, _) in zip(shares, results, strict=True)
-                    ),
-                ]
-            )
+    for counts, measures in whole:
+        if latest is not None and time.monotonic() > latest:
+            break
+        learned = fits.examples.counts - counts
+        curve = [(int(learned.sum()), measures)]
+        for share in _halves(fits.examples, learned, random):
+            p, _ = fits.test_after(share, counts)
+            curve.append((int(share.sum()), measure(fits.examples, p, counts)))
+        curves.append(curve)
     points = reversed(list(zip(*curves, strict=True)))
     return tuple(_learning_point(list(point)) for point in points) or None
+
+
+def _boosting(fits: _Fits, counts: Counts, latest: float | None) -> BoostingCurve | None:
+    """Return what `_Fits.boosting` does, None when there was no time."""
+    if latest is not None and time.monotonic() > latest:
+        return None
+    return fits.boosting(counts)
 
 
 def _learning_point(measured: list[tuple[int, Measures]]) -> LearningPoint:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MAX_UNITS = 1_000  # of a layer
 _TINY = 16  # samples; fewer of them have a range that is little else than the samples
 _LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
+_COLUMNS = 16  # at a time
 PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
 
 Layers = list[NDArray[np.float32]]
@@ -78,10 +79,7 @@ class Preparation:
             mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
-        prepared = unscaled.apply(X).astype(np.float64)
-        mean = weights @ prepared / weights.sum()
-        prepared -= mean
-        scale = np.sqrt(weights @ np.square(prepared, out=prepared) / weights.sum())
+        mean, scale = _moments(unscaled.apply(X), weights)
         # Moodle's values share one scale, -1 to 1. Standardised, a column that hardly ever varies
         # would weigh as much as one that always does, and fits would find chance in it.
         scale = np.maximum(scale, 1)
@@ -89,11 +87,12 @@ class Preparation:
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
-        values = np.take(X, self.columns, axis=1)
-        values = np.where(np.isnan(values), self.fill, values)
+        n_columns = len(self.columns)
+        prepared = np.empty((len(X), n_columns + len(self.flags)), dtype=np.float32)
+        values = np.take(X, self.columns, axis=1, out=prepared[:, :n_columns], mode="clip")
+        np.copyto(values, self.fill, where=np.isnan(values))
         np.clip(values, self.low, self.high, out=values)
-        flags = np.isnan(np.take(X, self.flags, axis=1))
-        prepared = np.hstack([values, flags], dtype=np.float32)
+        prepared[:, n_columns:] = np.isnan(np.take(X, self.flags, axis=1))
         prepared -= self.mean
         prepared /= self.scale
         return prepared
@@ -130,6 +129,19 @@ class Preparation:
             vector(arrays, "mean", np.float32, width),
             scale,
         )
+
+
+def _moments(
+    values: NDArray[np.float32], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each column's mean and deviation; some at a time, which takes little memory."""
+    means, deviations = [], []
+    for begin in range(0, values.shape[1], _COLUMNS):
+        some = values[:, begin : begin + _COLUMNS].astype(np.float64)
+        means.append(weights @ some / weights.sum())
+        some -= means[-1]
+        deviations.append(np.sqrt(weights @ np.square(some, out=some) / weights.sum()))
+    return np.concatenate(means), np.concatenate(deviations)
 
 
 def inputs(

@@ -53,9 +53,11 @@ class Growth:
     bagging: float = 1.0
 
 
-# Many random trees with small leaves suit many features, careful ones few that are often equal.
+# Many random trees with small leaves suit many features, careful ones few that are often equal,
+# whole ones many classes and little noise.
 _RANDOM = Growth(min_weight=4.0, max_features=0.3)
 _BAGGED = Growth(min_weight=20.0, max_features=1.0, bagging=0.7)
+_WHOLE = Growth(min_weight=1.0, max_features=0.6)
 
 
 class RandomForest(Family):
@@ -72,7 +74,7 @@ class RandomForest(Family):
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        return (_RANDOM, _BAGGED) if n_samples <= 4_000 else ()
+        return (_RANDOM, _BAGGED, _WHOLE) if n_samples <= 4_000 else ()
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
         """Return the trees of all folds."""

@@ -7,6 +7,7 @@ it spends most of it around the computation, and it computes in float64.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -21,39 +22,57 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _SEED = 1
-_UNITS = 20
-_ITERATIONS = 30  # more fit chance
 _TOLERANCE = 1e-4  # of the largest slope
 
 
+@dataclass(frozen=True)
+class Layer:
+    """Settings of a net of one layer.
+
+    Attributes
+    ----------
+    decay : float
+        Of its connections.
+    units : int
+    iterations : int
+        Of L-BFGS; where there is much noise more of them fit chance.
+    """
+
+    decay: float
+    units: int = 20
+    iterations: int = 30
+
+
+_FINE = Layer(0.3, units=50, iterations=50)  # for smooth data with little noise
+
+
 class Net(Family):
-    """A net of one layer; a setting is the decay of its connections."""
+    """A net of one layer; a setting is a `Layer`."""
 
     name = "net"
     part = Dense
-    quick = 1.0
+    quick = Layer(1.0)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
         if n_samples <= 4_000:
-            # the weak one for smooth data with little noise, the strong one for much of it
-            return (2.0 if n_samples <= 500 else 3.0, 0.3, 15.0)
-        return (3.0,) if n_samples <= 10_000 else ()
+            return (Layer(2.0 if n_samples <= 500 else 3.0), _FINE, Layer(15.0))
+        return (Layer(3.0),) if n_samples <= 10_000 else ()
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Dense:
-        """Fit with one decay, and with an imported model or not."""
-        decay = cast(float, setting)
+        """Fit with one setting, and with an imported model or not."""
+        layer = cast(Layer, setting)
         return fitted(
             task,
             from_prior,
-            lambda values: fit_net(values, task.y, task.weights, task.n_classes, decay, _SEED),
+            lambda values: fit_net(values, task.y, task.weights, task.n_classes, layer, _SEED),
         )
 
 
-def decay_untried(task: Task) -> float:
-    """Return a decay for samples too few to try any: the more inputs, the stronger."""
+def untried(task: Task) -> Layer:
+    """Return a setting for samples too few to try any: the more inputs, the stronger its decay."""
     width = len(prepared(task)[0].mean)
-    return min(3.0, width**3 / 400)
+    return Layer(min(3.0, width**3 / 400))
 
 
 def fit_net(
@@ -61,7 +80,7 @@ def fit_net(
     y: NDArray[np.intp],
     weights: Floats,
     n_classes: int,
-    decay: float,
+    setting: Layer,
     seed: int,
 ) -> tuple[Layers, Layers]:
     """Fit one layer of rectified linear units, and the logistic function or softmax after it.
@@ -75,9 +94,9 @@ def fit_net(
     weights : ndarray of shape (n_samples,), float64
         How often each sample was seen.
     n_classes : int
-    decay : float
-        Half of it times the squares of the connections is added to the sum of the log-losses:
-        alpha of `MLPClassifier`.
+    setting : Layer
+        Half of its decay times the squares of the connections is added to the sum of the
+        log-losses: alpha of `MLPClassifier`.
     seed : int
 
     Returns
@@ -89,14 +108,14 @@ def fit_net(
     from scipy.optimize import minimize
 
     n_outputs = 1 if n_classes == 2 else n_classes
-    shapes = [(X.shape[1], _UNITS), (_UNITS, n_outputs)]
+    shapes = [(X.shape[1], setting.units), (setting.units, n_outputs)]
     random = np.random.default_rng(seed)
     # Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
     bounds = [float(np.sqrt(6 / (n_in + n_out))) for n_in, n_out in shapes]
     start = [random.uniform(-b, b, size) for b, size in zip(bounds, shapes, strict=True)]
     start += [random.uniform(-b, b, n_out) for b, (_, n_out) in zip(bounds, shapes, strict=True)]
     ends = np.cumsum([layer.size for layer in start])
-    total = weights.sum()
+    decay = setting.decay / weights.sum()
     truth, share = targets(y, weights, n_classes)
 
     def layers(numbers: NDArray[np.float32]) -> Layers:
@@ -118,8 +137,8 @@ def fit_net(
             [(X.T @ back).ravel(), (hidden.T @ error).ravel(), back.sum(axis=0), error.sum(axis=0)]
         ).astype(np.float64)
         connections = numbers[: ends[1]]
-        slope[: ends[1]] += decay / total * connections
-        penalty = decay / total * float(connections @ connections) / 2
+        slope[: ends[1]] += decay * connections
+        penalty = decay * float(connections @ connections) / 2
         return lost + penalty, slope
 
     found = minimize(
@@ -127,7 +146,7 @@ def fit_net(
         np.concatenate([layer.ravel() for layer in start]),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE},
+        options={"maxiter": setting.iterations, "gtol": _TOLERANCE},
     )
     first, second, first_bias, second_bias = layers(found.x.astype(np.float32))
     return [first, second], [first_bias, second_bias]

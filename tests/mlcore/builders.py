@@ -11,11 +11,12 @@ from mlcore import Labelled, read_labelled
 from mlcore.families.boosting import Boosting
 from mlcore.families.dense import Preparation
 from mlcore.families.forest import Growth
+from mlcore.families.net import Layer
 from mlcore.trials import Candidate, Recipe
 
 BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
 LINEAR = Recipe(((Candidate("linear", 1.0), 1.0),))
-NET = Recipe(((Candidate("net", 1.0), 1.0),))
+NET = Recipe(((Candidate("net", Layer(1.0)), 1.0),))
 TREES = Recipe(((Candidate("sharp", BOOSTING), 1.0),))
 GROWTH = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
 FOREST = Recipe(((Candidate("forest", GROWTH), 1.0),))

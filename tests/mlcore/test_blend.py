@@ -161,6 +161,33 @@ def test_the_more_samples_the_less_is_tried(n_samples, monkeypatch):
     assert len(set(tried)) == {300: 3, 600: 3, 4_100: 1, 10_100: 0}[n_samples]
 
 
+def _drawn(n_samples, n_classes, noise):
+    """Draw classes that pairs of features decide, but for some noise, as a task."""
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (n_samples, 4)).astype(np.float32)
+    score = X[:, 0] * X[:, 1] + X[:, 2] * np.sin(3 * X[:, 3])
+    score += noise * random.normal(size=n_samples)
+    y = np.searchsorted(np.quantile(score, np.arange(1, n_classes) / n_classes), score)
+    return Samples(X, y, tuple(range(n_classes))).task(np.ones(n_samples))
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "clear"),
+    [("sharp", "min_sum_hessian", 0.1), ("forest", "min_weight", 1.0), ("net", "decay", 0.3)],
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribute, clear):
+    family = FAMILIES[name]
+    for noise, is_clear in ((0.05, True), (2.5, False)):
+        fold = next(_drawn(1_500, n_classes, noise).folds())
+        _, best = min(
+            (-np.log(np.clip(likelihood, 1e-6, 1)).mean(), getattr(setting, attribute))
+            for asked in family.settings(600)
+            for setting, likelihood in family.tried(fold, asked, from_prior=False)
+        )
+        assert (best == clear) is is_clear
+
+
 def test_what_lags_far_behind_is_not_tried_with_other_settings(monkeypatch):
     random = np.random.default_rng(0)
     X = random.uniform(-1, 1, (4_500, 4)).round(2)
