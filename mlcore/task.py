@@ -155,10 +155,11 @@ class Task:
         """How many classes are told apart."""
         return len(self.learned)
 
-    @cached_property
+    @property
     def X(self) -> Matrix:
-        """Samples of shape (n_used, n_features)."""
-        return self.samples.X[self.used]
+        """Samples of shape (n_used, n_features); a copy where some are left out."""
+        whole = self.samples.X
+        return whole if len(self.used) == len(whole) else whole[self.used]
 
     @cached_property
     def y(self) -> Indices:

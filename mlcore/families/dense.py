@@ -62,14 +62,16 @@ class Preparation:
         flags = np.flatnonzero(some)
         if not len(columns) and not len(flags):
             columns = np.array([0])  # one column without information, since fits need one
-        absent = np.take(empty, columns, axis=1)
         ends = [np.clip(np.nan_to_num(end[columns]), -_LARGEST, _LARGEST) for end in (low, high)]
         if weights.sum() < _TINY:
             size = np.exp2(np.ceil(np.log2(np.maximum(np.abs(ends).max(axis=0), 1))))
             ends = [-size, size]
-        total = weights @ ~absent
-        sums = weights @ np.where(absent, 0, np.take(X, columns, axis=1))
-        fill = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        total = weights @ ~np.take(empty, columns, axis=1)
+        sums = [
+            weights @ np.where(np.isnan(some := np.take(X, places, axis=1)), 0, some)
+            for places in np.split(columns, range(_COLUMNS, len(columns), _COLUMNS))
+        ]
+        fill = np.divide(np.concatenate(sums), total, out=np.zeros(len(columns)), where=total > 0)
         unscaled = cls(
             columns=columns.astype(np.int32),
             flags=flags.astype(np.int32),
@@ -218,8 +220,9 @@ def prepared(task: Task) -> tuple[Preparation, NDArray[np.float32]]:
     """Return a task's preparation, and what it makes of the samples."""
 
     def prepare() -> tuple[Preparation, NDArray[np.float32]]:
-        preparation = Preparation.of(task.X, task.weights)
-        return preparation, preparation.apply(task.X)
+        X = task.X
+        preparation = Preparation.of(X, task.weights)
+        return preparation, preparation.apply(X)
 
     return task.once("prepared", prepare)
 
