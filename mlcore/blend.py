@@ -29,12 +29,12 @@ def choose(task: Task) -> Recipe:
     """Return the recipe that predicts held-out samples best."""
     if task.is_tiny:
         return fallback(task)
-    trials = Trials(task.n_classes, task.has_one_fold)
+    trials = Trials(task.has_one_fold)
     candidates = _candidates(task)
     with _one_thread():
         for fold in task.folds():
             trials.drop()
-            trials.add(_tried(fold, candidates, trials), fold.tested.weights)
+            trials.add(_tried(fold, candidates, trials), fold.tested.y, fold.tested.weights)
     return trials.recipe()
 
 
@@ -89,8 +89,8 @@ def _tried(
     for asked in filter(trials.is_open, candidates):
         family = FAMILIES[asked.family]
         results = family.tried(fold, asked.setting, asked.from_prior)
-        for number, (setting, likelihood) in enumerate(results, 1):
-            yield asked, replace(asked, setting=setting), likelihood
+        for number, (setting, p) in enumerate(results, 1):
+            yield asked, replace(asked, setting=setting), p
             if number >= family.fair_after and trials.lags(asked):
                 break
 

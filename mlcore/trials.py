@@ -12,6 +12,8 @@ from mlcore.classifier import MAX_SHARPNESS, SMALLEST
 from mlcore.families.family import Setting
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 _SMALLEST_WEIGHT = 0.05  # parts that would get less are not kept
 # Held-out samples that a part is worth before it is tried. An imported model is worth more than
@@ -69,41 +71,50 @@ class Recipe:
 
 
 class Trials:
-    """What candidates gave to the true classes of held-out samples, fold after fold.
+    """What candidates gave to held-out samples, fold after fold.
 
     Parameters
     ----------
-    n_classes : int
     one_fold : bool, default=True
         Whether one fold decides. Then what lags in it is left at once; else `drop` sees to that
         after each, and what is behind alone may still better a blend of few samples.
     """
 
-    def __init__(self, n_classes: int, one_fold: bool = True) -> None:
-        self._n_classes = n_classes
+    def __init__(self, one_fold: bool = True) -> None:
         self._one_fold = one_fold
-        self._logs: dict[Candidate, list[Floats]] = {}
+        self._logs: dict[Candidate, list[Floats]] = {}  # of what the true classes got
+        self._all: dict[Candidate, list[Matrix]] = {}  # what all classes got
+        self._truth: list[Indices] = []
         self._asked: dict[Candidate, Candidate] = {}
         self._weights: list[Floats] = []
         self._open: set[Candidate] | None = None
         self._here: dict[Candidate, tuple[float, Floats]] = {}  # the best of each in this fold
 
-    def add(self, results: Iterable[tuple[Candidate, Candidate, Floats]], weights: Floats) -> None:
+    def add(
+        self,
+        results: Iterable[tuple[Candidate, Candidate, Floats]],
+        truth: Indices,
+        weights: Floats,
+    ) -> None:
         """Add one fold's results.
 
         Parameters
         ----------
         results : iterable of (Candidate, Candidate, ndarray)
             What was tried; with which setting exactly, where one fit tries several; and what that
-            gave to the true classes of the held-out samples.
+            gave to the held-out samples, of shape (n_held_out, n_classes).
+        truth : ndarray of shape (n_held_out,), intp
+            Codes of their classes.
         weights : ndarray of shape (n_held_out,), float64
         """
+        self._truth.append(truth)
         self._weights.append(weights)
         self._here = {}
-        for asked, candidate, likelihood in results:
+        for asked, candidate, p in results:
             self._asked[candidate] = asked
-            log = np.log(np.clip(likelihood, SMALLEST, 1))
+            log = np.log(np.clip(p[np.arange(len(truth)), truth], SMALLEST, 1))
             self._logs.setdefault(candidate, []).append(log)
+            self._all.setdefault(candidate, []).append(p.astype(np.float32))
             total = float(weights @ log)
             if asked not in self._here or total > self._here[asked][0]:
                 self._here[asked] = total, log
@@ -112,6 +123,7 @@ class Trials:
         self._logs = {
             candidate: logs for candidate, logs in self._logs.items() if len(logs) == n_folds
         }
+        self._all = {candidate: self._all[candidate] for candidate in self._logs}
 
     def is_open(self, candidate: Candidate) -> bool:
         """Say whether a candidate is worth a try in this fold."""
@@ -157,29 +169,45 @@ class Trials:
                 best[candidate.group] = total, candidate
         return {group: candidate for group, (_, candidate) in best.items()}
 
-    def _judged(self, group: tuple[str, bool]) -> Floats:
-        """Return a group's held-out logs, of each fold with the setting that the others choose."""
-        tried = [logs for candidate, logs in self._logs.items() if candidate.group == group]
+    def _judged(self, group: tuple[str, bool]) -> list[Candidate]:
+        """Return who speaks for a group in each fold: the setting that the others choose."""
+        tried = [candidate for candidate in self._logs if candidate.group == group]
         totals = np.array(
-            [[w @ log for w, log in zip(self._weights, logs, strict=True)] for logs in tried]
+            [
+                [w @ log for w, log in zip(self._weights, self._logs[candidate], strict=True)]
+                for candidate in tried
+            ]
         )
         if len(self._weights) > 1:
             totals = totals.sum(axis=1, keepdims=True) - totals
-        return np.concatenate(
-            [tried[best][fold] for fold, best in enumerate(totals.argmax(axis=0))]
-        )
+        return [tried[best] for best in totals.argmax(axis=0)]
 
     def recipe(self) -> Recipe:
         """Return the mixture of each group's best that makes held-out samples most likely."""
-        parts, likelihood = self._blend()
-        if self._n_classes > 2:  # what the true one got does not tell what each of the others did
-            return Recipe(parts)
-        return Recipe(parts, _sharpness(likelihood, np.concatenate(self._weights)))
+        parts, judged = self._blend()
+        mixed = [
+            sum(
+                share * self._all[judges[fold]][fold]
+                for (_, share), judges in zip(parts, judged, strict=True)
+            )
+            for fold in range(len(self._weights))
+        ]
+        truth, weights = np.concatenate(self._truth), np.concatenate(self._weights)
+        return Recipe(parts, _sharpness(np.concatenate(mixed), truth, weights))
 
-    def _blend(self) -> tuple[tuple[tuple[Candidate, float], ...], Floats]:
-        """Return the parts of that mixture, and what it gives to the true classes."""
+    def _blend(self) -> tuple[tuple[tuple[Candidate, float], ...], list[list[Candidate]]]:
+        """Return the parts of that mixture, and who speaks for each in each fold."""
         best = self._best()
-        likelihoods = np.exp(np.stack([self._judged(group) for group in best], axis=1))
+        judged = [self._judged(group) for group in best]
+        likelihoods = np.exp(
+            np.stack(
+                [
+                    np.concatenate([self._logs[judge][fold] for fold, judge in enumerate(judges)])
+                    for judges in judged
+                ],
+                axis=1,
+            )
+        )
         candidates = list(best.values())
         has_prior = IMPORTED in candidates
         pseudo = np.full(len(best), _SAMPLES_BESIDE_PRIOR if has_prior else _EQUAL_SAMPLES)
@@ -193,7 +221,7 @@ class Trials:
             for candidate, share in zip(candidates, shares, strict=True)
             if share
         )
-        return parts, likelihoods @ shares
+        return parts, [judges for judges, share in zip(judged, shares, strict=True) if share]
 
 
 def _excess(lost: Floats, weights: Floats) -> float:
@@ -222,7 +250,7 @@ def _mixture(likelihoods: Floats, weights: Floats, pseudo: Floats) -> Floats:
     return shares
 
 
-def _sharpness(likelihood: Floats, weights: Floats) -> float:
+def _sharpness(p: Floats, truth: Indices, weights: Floats) -> float:
     """Return the power of a mixture's probabilities that suits held-out samples; 1 at least.
 
     A mean of true probabilities is too cautious: Ranjan and Gneiting, "Combining probability
@@ -230,18 +258,19 @@ def _sharpness(likelihood: Floats, weights: Floats) -> float:
 
     Parameters
     ----------
-    likelihood : ndarray of shape (n_samples,)
-        What the mixture gave to the true one of two classes.
+    p : ndarray of shape (n_samples, n_classes)
+        What the mixture gave.
+    truth : ndarray of shape (n_samples,)
+        Codes of the classes.
     weights : ndarray of shape (n_samples,)
     """
     from scipy.optimize import minimize_scalar
 
-    likelihood = np.clip(likelihood, SMALLEST, 1 - SMALLEST)
-    log, log_other = np.log(likelihood), np.log(1 - likelihood)
+    logs = np.log(np.clip(p, SMALLEST, 1))
+    logs -= logs[np.arange(len(truth)), truth][:, None]
 
     def loss(log_power: float) -> float:
-        power = np.exp(log_power)
-        lost = np.logaddexp(power * log, power * log_other) - power * log
+        lost = np.log(np.exp(np.exp(log_power) * logs).sum(axis=1))
         return float(weights @ lost) + _CAUTION * log_power**2
 
     found = minimize_scalar(loss, bounds=(0, np.log(MAX_SHARPNESS)), method="bounded")

@@ -77,11 +77,11 @@ class Boosted(Family):
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, Floats]]:
-        """Yield what the true classes of a fold's held-out samples get after so many rounds."""
+        """Yield what a fold's held-out samples get after so many rounds."""
         boosting = cast(Boosting, setting)
         scored = _scored(fold.learned, fold.tested, boosting, from_prior)
-        for rounds, likelihood in scored:
-            yield replace(boosting, rounds=rounds), likelihood
+        for rounds, p in scored:
+            yield replace(boosting, rounds=rounds), p
 
 
 class Sharp(Boosted):
@@ -137,13 +137,14 @@ def curve(task: Task, recipe: Recipe, held: Floats) -> list[tuple[int, float, fl
     everything = task.all_weighted(held)
     held, here = everything.weights, np.searchsorted(everything.used, task.used)
     scored = _scored(task, everything, boosting, from_prior=False)
+    logs = ((rounds, _log_true(everything, p)) for rounds, p in scored)
     return [
         (
             rounds,
-            -float(task.weights @ np.log(likelihood[here]) / task.weights.sum()),
-            -float(held @ np.log(likelihood) / held.sum()),
+            -float(task.weights @ log[here] / task.weights.sum()),
+            -float(held @ log / held.sum()),
         )
-        for rounds, likelihood in scored
+        for rounds, log in logs
     ]
 
 
@@ -157,23 +158,27 @@ def _n_varying(samples: Samples) -> int:
 def _scored(
     task: Task, test: Task, boosting: Boosting, from_prior: bool
 ) -> Iterator[tuple[int, Floats]]:
-    """Yield what boosting gives to the true classes of `test` after so many rounds.
+    """Yield what boosting gives to `test` after so many rounds.
 
     It ends when the held-out samples have not become more likely for some time.
     """
-    here = np.arange(len(test.y))
     best, best_at = -np.inf, 0
     learned, tested = _binned(task, from_prior), _binned(test, from_prior)
     booster = Booster(learned, _parameters(task, boosting), tested)
     for rounds in range(_STEP, boosting.rounds + 1, _STEP):
         booster.update(_STEP)
-        likelihood = np.clip(booster.predict_proba()[here, test.y], _SMALLEST, 1)
-        yield rounds, likelihood
-        total = float(test.weights @ np.log(likelihood))
+        p = booster.predict_proba()
+        yield rounds, p
+        total = float(test.weights @ _log_true(test, p))
         if total > best:
             best, best_at = total, rounds
         elif rounds - best_at >= _PATIENCE:
             break
+
+
+def _log_true(test: Task, p: Floats) -> Floats:
+    """Return the logarithms of what the true classes get."""
+    return np.log(np.clip(p[np.arange(len(test.y)), test.y], _SMALLEST, 1))
 
 
 def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:

@@ -95,17 +95,17 @@ class Family(ABC):
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, NDArray[np.float64]]]:
-        """Fit on a fold's samples and yield what the true classes of the held-out ones get.
+        """Fit on a fold's samples and yield what the held-out ones get.
 
         Yields
         ------
         setting
             As given, or more exactly, where one fit tries several.
-        likelihood : ndarray of shape (n_held_out,), float64
+        probabilities : ndarray of shape (n_held_out, n_classes), float64
         """
         tested = fold.tested
-        p = self.fit(fold.learned, setting, from_prior).predict_proba(tested.X, tested.log_prior)
-        yield setting, p[np.arange(len(tested.y)), tested.y]
+        part = self.fit(fold.learned, setting, from_prior)
+        yield setting, part.predict_proba(tested.X, tested.log_prior)
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:

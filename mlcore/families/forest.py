@@ -83,10 +83,8 @@ class RandomForest(Family):
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, Floats]]:
-        """Yield what a fold's trees give to the true classes of the samples that it holds out."""
-        tested = fold.tested
-        p = self._grown(fold, setting).predict_proba(tested.used)
-        yield setting, p[np.arange(len(tested.y)), tested.y]
+        """Yield what a fold's trees give to the samples that it holds out."""
+        yield setting, self._grown(fold, setting).predict_proba(fold.tested.used)
 
     def _grown(self, fold: Fold, setting: Setting) -> Grown:
         task, growth = fold.learned, cast(Growth, setting)

@@ -181,9 +181,9 @@ def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribut
     for noise, is_clear in ((0.05, True), (2.5, False)):
         fold = next(_drawn(1_500, n_classes, noise).folds())
         _, best = min(
-            (-np.log(np.clip(likelihood, 1e-6, 1)).mean(), getattr(setting, attribute))
+            (metrics.log_loss(fold.tested.y, p), getattr(setting, attribute))
             for asked in family.settings(600)
-            for setting, likelihood in family.tried(fold, asked, from_prior=False)
+            for setting, p in family.tried(fold, asked, from_prior=False)
         )
         assert (best == clear) is is_clear
 

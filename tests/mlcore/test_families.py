@@ -60,9 +60,9 @@ def test_what_it_tries_has_not_seen_what_is_held_out(family, from_prior):
     task = Samples(samples.X, samples.y, (0, 1), prior).task(np.ones(200))
     setting = family.quick
     fold = next(task.folds())
-    for _, likelihood in family.tried(fold, setting, from_prior):
-        assert likelihood.shape == (len(fold.tested.used),)
-        assert likelihood.mean() < 0.65
+    for _, p in family.tried(fold, setting, from_prior):
+        assert p.shape == (len(fold.tested.used), 2)
+        assert p[np.arange(len(p)), fold.tested.y].mean() < 0.65
 
 
 @pytest.mark.parametrize("family", FAMILIES.values())

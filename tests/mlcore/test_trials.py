@@ -11,16 +11,26 @@ from mlcore.trials import Candidate, Trials
 from tests.mlcore.builders import BLEND, make_course
 
 
-def tried(*folds, n_classes=2):
+def tried(*folds):
     """Return trials of folds, in each of which candidates give so much to each sample's class."""
-    trials = Trials(n_classes)
+    trials = Trials()
     for fold in folds:
         results = [
-            (Candidate(*named), Candidate(*named), np.array(likelihood, dtype=float))
+            (Candidate(*named), Candidate(*named), probabilities(likelihood))
             for named, likelihood in fold.items()
         ]
-        trials.add(results, np.ones(len(results[0][2])))
+        add(trials, results, len(results[0][2]))
     return trials
+
+
+def probabilities(likelihood):
+    """Return what two classes get, of which the first is the true one."""
+    first = np.array(likelihood, dtype=float)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def add(trials, results, n_samples):
+    trials.add(results, np.zeros(n_samples, dtype=np.intp), np.ones(n_samples))
 
 
 def shares(recipe):
@@ -57,47 +67,45 @@ def test_with_one_fold_its_own_choice_has_to_do():
     ("likelihood", "lags"), [([0.6, 0.5], True), ([0.89, 0.6], True), ([0.4, 0.99], False)]
 )
 def test_what_is_far_behind_in_a_fold_is_left(likelihood, lags):
-    trials = Trials(n_classes=2)
+    trials = Trials()
     best, net, other_net = Candidate("sharp", 1), Candidate("net", 1.0), Candidate("net", 2.0)
 
     def results():
-        yield best, best, np.tile([0.9, 0.6], 200)
+        yield best, best, probabilities([0.9, 0.6] * 200)
         assert trials.is_open(net)
-        yield net, net, np.tile(likelihood, 200)
+        yield net, net, probabilities(likelihood * 200)
         assert trials.lags(net) == lags
         assert trials.is_open(other_net) != lags
 
-    trials.add(results(), np.ones(400))
+    add(trials, results(), 400)
 
 
 def test_with_several_folds_nothing_is_left_within_one():
     """What is far behind alone may better a blend."""
-    trials = Trials(n_classes=2, one_fold=False)
+    trials = Trials(one_fold=False)
     best, net = Candidate("sharp", 1), Candidate("net", 1.0)
 
     def results():
-        yield best, best, np.tile([0.9, 0.6], 200)
-        yield net, net, np.tile([0.6, 0.5], 200)
+        yield best, best, probabilities([0.9, 0.6] * 200)
+        yield net, net, probabilities([0.6, 0.5] * 200)
         assert not trials.lags(net)
         assert trials.is_open(Candidate("net", 2.0))
 
-    trials.add(results(), np.ones(400))
+    add(trials, results(), 400)
 
 
+@pytest.mark.parametrize("p", [[0.7, 0.3], [0.7, 0.299, 0.001]])
 @pytest.mark.parametrize(("right", "sharpness"), [(85, 2.05), (70, 1), (50, 1)])
-def test_a_mixture_that_is_too_cautious_is_sharpened_and_no_other(right, sharpness):
-    likelihood = [0.7] * (right * 20) + [0.3] * ((100 - right) * 20)
-    recipe = tried({("linear", 1.0): likelihood}).recipe()
-    assert recipe.sharpness == pytest.approx(sharpness, abs=0.2)
+def test_a_mixture_that_is_too_cautious_is_sharpened_and_no_other(p, right, sharpness):
+    trials, linear = Trials(), Candidate("linear", 1.0)
+    truth = np.array([0] * (right * 20) + [1] * ((100 - right) * 20))
+    trials.add([(linear, linear, np.tile(p, (2_000, 1)))], truth, np.ones(2_000))
+    assert trials.recipe().sharpness == pytest.approx(sharpness, abs=0.2)
 
 
 def test_few_samples_hardly_sharpen():
     recipe = tried({("linear", 1.0): [0.7] * 10}).recipe()
     assert 1 < recipe.sharpness < 1.2
-
-
-def test_of_more_classes_nothing_is_sharpened():
-    assert tried({("linear", 1.0): [0.7] * 2_000}, n_classes=3).recipe().sharpness == 1
 
 
 def test_sharpened_probabilities_are_a_power_of_the_mean():
