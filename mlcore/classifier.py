@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcore import columns, errors, modelfile
 from mlcore.dataset import MAX_CLASSES, MAX_FEATURES, printable
 from mlcore.families import PARTS
-from mlcore.families.family import Part
+from mlcore.families.family import SMALLEST, Part
 
 KIND = "moodle-classifier"
 FORMAT = 4
@@ -27,7 +27,6 @@ _MAX_CELLS_PER_BYTE = 12  # a cell has 4 bytes
 _MAX_PRIORS = 8
 _MAX_PARTS = 10
 MAX_SHARPNESS = 3.0
-SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,10 @@ def evaluate(
     with ThreadPoolExecutor(n_threads) as pool:
         found["indicators"] = pool.submit(importance, examples, tests, randoms[0], until)
         if fits:
-            latest = None if deadline is None else deadline - longest
+            latest = float("inf") if deadline is None else deadline - longest
             whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
             found["learning_curve"] = pool.submit(_learning_curve, fits, whole, randoms[1], latest)
-            found["boosting"] = pool.submit(_boosting, fits, held[0], latest)
+            found["boosting"] = pool.submit(fits.boosting, held[0], latest)
         report = report_of(examples, predicted, held, digest.hex())
     explained = {name: future.result() for name, future in found.items()}
     return Evaluation(iterations, n_iterations, replace(report, **explained))
@@ -184,12 +184,15 @@ class _Fits:
         )
         return probabilities, classifier
 
-    def boosting(self, counts: Counts) -> BoostingCurve | None:
-        """Return the log-loss of boosted trees by their rounds, None where data is too little."""
+    def boosting(self, counts: Counts, latest: float) -> BoostingCurve | None:
+        """Return the log-loss of boosted trees by their rounds.
+
+        None where data is too little, or the time is later than `latest` (of `time.monotonic`).
+        """
         from mlcore.families.boosting import curve
 
         task = self._samples.task((self.examples.counts - counts).astype(np.float64))
-        if task.is_tiny:
+        if task.is_tiny or time.monotonic() > latest:
             return None
         assert self._recipe is not None
         points = curve(task, self._recipe, counts.astype(np.float64))
@@ -271,7 +274,7 @@ def _learning_curve(
     fits: _Fits,
     whole: list[tuple[Counts, Measures]],
     random: np.random.Generator,
-    latest: float | None,
+    latest: float,
 ) -> tuple[LearningPoint, ...] | None:
     """Return how well is predicted what was learned from fewer and fewer samples.
 
@@ -279,7 +282,7 @@ def _learning_curve(
     ----------
     whole : list of (Counts, Measures)
         What iterations tested, and what was measured of it.
-    latest : float or None
+    latest : float
         Time (of `time.monotonic`) at which a curve may begin, which takes less than an iteration.
 
     Returns
@@ -289,7 +292,7 @@ def _learning_curve(
     """
     curves: list[list[tuple[int, Measures]]] = []
     for counts, measures in whole:
-        if latest is not None and time.monotonic() > latest:
+        if time.monotonic() > latest:
             break
         learned = fits.examples.counts - counts
         curve = [(int(learned.sum()), measures)]
@@ -299,13 +302,6 @@ def _learning_curve(
         curves.append(curve)
     points = reversed(list(zip(*curves, strict=True)))
     return tuple(_learning_point(list(point)) for point in points) or None
-
-
-def _boosting(fits: _Fits, counts: Counts, latest: float | None) -> BoostingCurve | None:
-    """Return what `_Fits.boosting` does, None when there was no time."""
-    if latest is not None and time.monotonic() > latest:
-        return None
-    return fits.boosting(counts)
 
 
 def _learning_point(measured: list[tuple[int, Measures]]) -> LearningPoint:

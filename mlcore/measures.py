@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.classifier import SMALLEST
 from mlcore.curves import PrecisionRecall, Roc, ThresholdCounts, threshold_curves
 from mlcore.examples import Examples
+from mlcore.families.family import SMALLEST
 from mlcore.importance import Indicator
 
 Floats = NDArray[np.float64]

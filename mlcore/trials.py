@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.classifier import MAX_SHARPNESS, SMALLEST
-from mlcore.families.family import Setting
+from mlcore.classifier import MAX_SHARPNESS
+from mlcore.families.family import SMALLEST, Setting, log_true
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -112,7 +113,7 @@ class Trials:
         self._here = {}
         for asked, candidate, p in results:
             self._asked[candidate] = asked
-            log = np.log(np.clip(p[np.arange(len(truth)), truth], SMALLEST, 1))
+            log = log_true(p, truth)
             self._logs.setdefault(candidate, []).append(log)
             self._all.setdefault(candidate, []).append(p.astype(np.float32))
             total = float(weights @ log)
@@ -185,28 +186,19 @@ class Trials:
     def recipe(self) -> Recipe:
         """Return the mixture of each group's best that makes held-out samples most likely."""
         parts, judged = self._blend()
-        mixed = [
-            sum(
-                share * self._all[judges[fold]][fold]
-                for (_, share), judges in zip(parts, judged, strict=True)
-            )
-            for fold in range(len(self._weights))
+        weighted = [
+            share * _of_all_folds(self._all, judges)
+            for (_, share), judges in zip(parts, judged, strict=True)
         ]
         truth, weights = np.concatenate(self._truth), np.concatenate(self._weights)
-        return Recipe(parts, _sharpness(np.concatenate(mixed), truth, weights))
+        return Recipe(parts, _sharpness(np.sum(weighted, axis=0), truth, weights))
 
     def _blend(self) -> tuple[tuple[tuple[Candidate, float], ...], list[list[Candidate]]]:
         """Return the parts of that mixture, and who speaks for each in each fold."""
         best = self._best()
         judged = [self._judged(group) for group in best]
         likelihoods = np.exp(
-            np.stack(
-                [
-                    np.concatenate([self._logs[judge][fold] for fold, judge in enumerate(judges)])
-                    for judges in judged
-                ],
-                axis=1,
-            )
+            np.stack([_of_all_folds(self._logs, judges) for judges in judged], axis=1)
         )
         candidates = list(best.values())
         has_prior = IMPORTED in candidates
@@ -222,6 +214,13 @@ class Trials:
             if share
         )
         return parts, [judges for judges, share in zip(judged, shares, strict=True) if share]
+
+
+def _of_all_folds(
+    results: Mapping[Candidate, Sequence[NDArray[Any]]], judges: Iterable[Candidate]
+) -> NDArray[Any]:
+    """Return one result of each fold, its own judge's, one after the other."""
+    return np.concatenate([results[judge][fold] for fold, judge in enumerate(judges)])
 
 
 def _excess(lost: Floats, weights: Floats) -> float:

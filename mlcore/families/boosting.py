@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.families.family import Family, Setting, prior_scores
+from mlcore.families.family import Family, Setting, log_true, prior_scores
 from mlcore.families.lightgbm_library import Binned, Booster
 from mlcore.families.trees import Trees
 
@@ -24,7 +24,6 @@ _SEED = 1
 _MANY_SAMPLES = 4_000  # beyond which fewer bins save a third of the time, at equal log-loss
 # of so many some say enough of how values spread; LightGBM takes 12 bytes for each of theirs
 _COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 50_000}
-_SMALLEST = 1e-6  # probability, of which a logarithm is taken
 _STEP = 10  # rounds between held-out scores
 _PATIENCE = 40  # rounds without a better one after which boosting stops
 BINNING: dict[str, Any] = {
@@ -137,7 +136,7 @@ def curve(task: Task, recipe: Recipe, held: Floats) -> list[tuple[int, float, fl
     everything = task.all_weighted(held)
     held, here = everything.weights, np.searchsorted(everything.used, task.used)
     scored = _scored(task, everything, boosting, from_prior=False)
-    logs = ((rounds, _log_true(everything, p)) for rounds, p in scored)
+    logs = ((rounds, log_true(p, everything.y)) for rounds, p in scored)
     return [
         (
             rounds,
@@ -169,16 +168,11 @@ def _scored(
         booster.update(_STEP)
         p = booster.predict_proba()
         yield rounds, p
-        total = float(test.weights @ _log_true(test, p))
+        total = float(test.weights @ log_true(p, test.y))
         if total > best:
             best, best_at = total, rounds
         elif rounds - best_at >= _PATIENCE:
             break
-
-
-def _log_true(test: Task, p: Floats) -> Floats:
-    """Return the logarithms of what the true classes get."""
-    return np.log(np.clip(p[np.arange(len(test.y)), test.y], _SMALLEST, 1))
 
 
 def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 Setting = Hashable
 
+SMALLEST = 1e-6  # probabilities stay this far from 0, as nothing is ever certain
+
 
 @dataclass(frozen=True)
 class Part(ABC):
@@ -106,6 +108,19 @@ class Family(ABC):
         tested = fold.tested
         part = self.fit(fold.learned, setting, from_prior)
         yield setting, part.predict_proba(tested.X, tested.log_prior)
+
+
+def log_true(p: NDArray[np.float64], y: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the logarithms of the probabilities that true classes get.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_samples, n_classes)
+    y : ndarray of shape (n_samples,)
+        Codes of the classes.
+    """
+    logs: NDArray[np.float64] = np.log(np.clip(p[np.arange(len(y)), y], SMALLEST, 1))
+    return logs
 
 
 def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
