@@ -110,6 +110,21 @@ def threshold_curves(
     return Curves(tuple(roc), tuple(precision_recall), tuple(by_threshold))
 
 
+def auc(p: Floats, is_class: NDArray[np.bool_], counts: Counts) -> float:
+    """Return the area under the ROC curve: how often a sample of the class gets more than another.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_samples,), float64
+        What samples get; those of the class and others.
+    is_class : ndarray of shape (n_samples,), bool
+    counts : ndarray of shape (n_samples,), int64
+        How often each was tested.
+    """
+    _, true, false = _passing(p, is_class, counts)
+    return float(np.trapezoid(true / true[-1], false / false[-1]))
+
+
 def _passing(
     p: Floats, is_class: NDArray[np.bool_], counts: Counts
 ) -> tuple[Floats, Counts, Counts]:

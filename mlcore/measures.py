@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.curves import PrecisionRecall, Roc, ThresholdCounts, threshold_curves
+from mlcore.curves import PrecisionRecall, Roc, ThresholdCounts, auc, threshold_curves
 from mlcore.examples import Examples
 from mlcore.families.family import SMALLEST
 from mlcore.importance import Indicator
@@ -169,30 +169,25 @@ def measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measur
     counts : ndarray of shape (n_distinct,), int64
         How many of each example are tested.
     """
-    from sklearn import metrics
-
     tested = counts > 0
-    y, weights = examples.y[tested], counts[tested]
+    weights = counts[tested]
     p = np.clip(probabilities[tested], SMALLEST, 1)
-    classes = np.array(examples.classes)
-    best = classes[p.argmax(axis=1)]
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        y, best, sample_weight=weights, average="weighted", zero_division=0
-    )
-    right = y == best
-    present = np.unique(y)
-    recalls = [np.average(right[y == value], weights=weights[y == value]) for value in present]
-    truth = y[:, None] == classes
-    auc = None
-    if len(classes) == len(present) == 2:
-        auc = float(metrics.roc_auc_score(y == classes[1], p[:, 1], sample_weight=weights))
+    n_classes = len(examples.classes)
+    y, guess = np.searchsorted(examples.classes, examples.y[tested]), p.argmax(axis=1)
+    truth, right = y[:, None] == np.arange(n_classes), y == guess
+    size = np.bincount(y, weights, n_classes)
+    guessed = np.bincount(guess, weights, n_classes)
+    hits = np.bincount(y[right], weights[right], n_classes)
+    share, present = size / size.sum(), size > 0
+    recall = hits / np.maximum(size, 1)
+    has_auc = n_classes == 2 and present.all()
     return Measures(
         accuracy=float(np.average(right, weights=weights)),
-        balanced_accuracy=float(np.mean(recalls)),
-        precision=float(precision),
-        recall=float(recall),
-        f1_score=float(f1),
-        auc=auc,
+        balanced_accuracy=float(recall[present].mean()),
+        precision=float(share @ (hits / np.maximum(guessed, 1))),
+        recall=float(share @ recall),
+        f1_score=float(share @ (2 * hits / np.maximum(size + guessed, 1))),
+        auc=auc(p[:, 1], truth[:, 1], weights) if has_auc else None,
         log_loss=float(-np.average(np.log(p[truth]), weights=weights)),
         brier_score=float(np.average(((p - truth) ** 2).sum(axis=1), weights=weights)),
     )
@@ -256,17 +251,13 @@ def _one_vs_rest(
     predicted: Floats, code: NDArray[np.intp], held: Counts
 ) -> tuple[float | None, ...]:
     """Return the mean over the iterations of each class's AUC against all others."""
-    from sklearn.metrics import roc_auc_score
-
     means: list[float | None] = []
     for i in range(predicted.shape[2]):
         values = []
         for p, counts in zip(predicted, held, strict=True):
             is_class, tested = code == i, counts > 0
             if 0 < is_class[tested].sum() < tested.sum():
-                values.append(
-                    roc_auc_score(is_class[tested], p[tested, i], sample_weight=counts[tested])
-                )
+                values.append(auc(p[tested, i], is_class[tested], counts[tested]))
         means.append(float(np.mean(values)) if values else None)
     return tuple(means)
 

@@ -277,12 +277,12 @@ def log_loss(
         for each class.
     share : ndarray of shape (n_samples, 1), float32
     """
-    from scipy.special import expit, logsumexp
-
     if scores.shape[1] == 1:
-        losses, error = np.logaddexp(0, scores) - truth * scores, expit(scores)
+        log_of_sum = np.logaddexp(0, scores)
+        losses, error = log_of_sum - truth * scores, np.exp(scores - log_of_sum)
     else:
-        log_p = scores - logsumexp(scores, axis=1, keepdims=True)
+        log_p = scores - scores.max(axis=1, keepdims=True)
+        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         losses, error = -truth * log_p, np.exp(log_p)
     error -= truth
     error *= share

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlcore.families.dense import Dense, Layers, fitted, log_loss, targets
 from mlcore.families.family import Family, Setting
+from mlcore.families.lbfgs import minimize
 
 if TYPE_CHECKING:
     from mlcore.task import Task
@@ -69,8 +70,6 @@ def fit_linear(
     weights, biases : list of one ndarray, float32
         Of shape (n_inputs, n_outputs) and (n_outputs,); one output for two classes.
     """
-    from scipy.optimize import minimize
-
     truth, share = targets(y, weights, n_classes)
     width, n_outputs = X.shape[1], truth.shape[1]
     decay = penalty / weights.sum()
@@ -86,12 +85,6 @@ def fit_linear(
         slope[:-1] += decay * coefficients
         return lost + decay / 2 * float((coefficients**2).sum()), slope.ravel()
 
-    found = minimize(
-        loss,
-        np.zeros((width + 1) * n_outputs),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE},
-    )
-    layer = found.x.reshape(width + 1, n_outputs).astype(np.float32)
+    found = minimize(loss, np.zeros((width + 1) * n_outputs), _ITERATIONS, _TOLERANCE)
+    layer = found.reshape(width + 1, n_outputs).astype(np.float32)
     return [layer[:-1]], [layer[-1]]

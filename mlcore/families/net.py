@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mlcore.families.dense import Dense, Layers, fitted, log_loss, prepared, targets
 from mlcore.families.family import Family, Setting
+from mlcore.families.lbfgs import minimize
 
 if TYPE_CHECKING:
     from mlcore.task import Task
@@ -105,8 +106,6 @@ def fit_net(
         For each layer of shape (n_inputs, n_outputs) and (n_outputs,). The last one has one output
         for two classes.
     """
-    from scipy.optimize import minimize
-
     n_outputs = 1 if n_classes == 2 else n_classes
     shapes = [(X.shape[1], setting.units), (setting.units, n_outputs)]
     random = np.random.default_rng(seed)
@@ -142,11 +141,7 @@ def fit_net(
         return lost + penalty, slope
 
     found = minimize(
-        loss,
-        np.concatenate([layer.ravel() for layer in start]),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": setting.iterations, "gtol": _TOLERANCE},
+        loss, np.concatenate([layer.ravel() for layer in start]), setting.iterations, _TOLERANCE
     )
-    first, second, first_bias, second_bias = layers(found.x.astype(np.float32))
+    first, second, first_bias, second_bias = layers(found.astype(np.float32))
     return [first, second], [first_bias, second_bias]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import gammainc
 
 from infra.lab.course import Course
-from mlcore import Examples, errors
+from mlcore import Examples, errors, examples
 from mlcore.memory import LEAST_FEATURES
 from tests.mlcore.builders import joined, make_course, make_labelled, rows_of
 
@@ -214,6 +215,18 @@ def test_common_samples_that_look_alike_by_chance_are_counted():
 def test_a_few_samples_may_look_alike_whatever_they_are():
     few = rows_of(A, slice(0, 3))
     assert learned(few, joined(few, rows_of(B, slice(0, 3)))).n_samples == 9
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 30, 1_000])
+@pytest.mark.parametrize("times", [0.05, 0.5, 0.9, 1, 1.1, 3, 40])
+def test_the_chance_to_come_again_as_often_is_poisson_s(count, times):
+    """P(Poisson(m) >= k) = gammainc(k, m)."""
+    chance = examples._as_often(np.array([count]), np.array([count * times]))[0]
+    expected = gammainc(count, count * times)
+    if expected > 1e-3:
+        assert chance == pytest.approx(expected, rel=0.1 if count > 9 else 1e-9)
+    else:
+        assert expected * 0.999 - 1e-15 <= chance < 1e-2
 
 
 def make_nights(n_kinds, sizes, seed):
