@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from handler import processors
+
 API_GATEWAY_SECONDS = 29.0
 # Of a process that starts with this request, the gateway's clock runs while it starts; and the
 # result is to be stored and sent.
 _MARGIN = 3.0
-
-_BYTES_PER_CORE = 1769 << 20
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -57,18 +57,16 @@ def deadline(reserve: float = 0.0) -> float | None:
 
 
 def cores(memory: int | None) -> float:
-    """Return the share of a processor that there is: on Lambda it goes with the memory.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+    """Return how many processors there are, which may be a part of one.
 
     Parameters
     ----------
     memory : int or None
         Bytes that there are for the process.
     """
-    if memory is None or _deadline.get() is None:
-        return 1.0
-    return min(memory / _BYTES_PER_CORE, 1.0)
+    if memory is not None and _deadline.get() is not None:
+        return processors.of_function(memory)
+    return processors.available()
 
 
 def time_limit(environ: Mapping[str, Any]) -> int | None:

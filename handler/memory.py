@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from handler.control_groups import ROOT, limits
+
 LAMBDA = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
-_ROOT = Path("/")
 
-
-def available(environ: Mapping[str, str], root: Path = _ROOT) -> int:
+def available(environ: Mapping[str, str], root: Path = ROOT) -> int:
     """Return how many bytes there are, whoever else may use some of them.
 
     That is the memory of the function on Lambda, else the machine's, or less where a container or
@@ -31,32 +31,9 @@ def available(environ: Mapping[str, str], root: Path = _ROOT) -> int:
 
 
 def _limits(root: Path) -> Iterator[int]:
-    """Yield what the control groups of this process allow, each and those above it.
-
-    https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
-    """
-    mounted = root / "sys/fs/cgroup"
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            top, name = mounted, "memory.max"
-        elif "memory" in controllers.split(","):
-            top, name = mounted / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        # in a container the path may be that of the host, and only the top be there
-        path = Path(group.lstrip("/"))
-        for folder in (path, *path.parents):
-            limit = _text(top / folder / name).strip()
-            if limit.isdecimal():  # and not "max"
-                yield int(limit)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text()
-    except OSError:
-        return ""
+    for words in limits("memory", "memory.max", ("memory.limit_in_bytes",), root):
+        if words and words[0].isdecimal():  # and not "max"
+            yield int(words[0])
 
 
 def _of_machine() -> int:

@@ -27,7 +27,7 @@ def require(deadline: float | None, examples: Examples, n_features: int, cores: 
     n_features : int
         and how many of its columns.
     cores : float
-        Share of a processor that there is, 1 at most.
+        Processors that there are, which may be a part of one; more than one do not help to fit.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def require(deadline: float | None, examples: Examples, n_features: int, cores: 
     if deadline is None:
         return
     n_cells = len(examples.y) * cells(n_features, len(examples.classes))
-    needed = _SECONDS_PER_CELL * n_cells / cores
+    needed = _SECONDS_PER_CELL * n_cells / min(cores, 1)
     left = deadline - time.monotonic()
     if needed > max(left, _SHORT):
         raise errors.TooLittleTime(needed=round(needed), available=max(int(left), 0))

@@ -88,7 +88,7 @@ def evaluate(
     memory : int or None
         Bytes that there are for the process; None: as many as it needs.
     cores : float
-        Share of a processor that there is, 1 at most.
+        Processors that there are, which may be a part of one; iterations share them.
 
     Raises
     ------
@@ -99,8 +99,6 @@ def evaluate(
     mlcore.errors.OtherIndicators, mlcore.errors.OtherFeatures
         When `classifier` is for another kind of dataset.
     """
-    import joblib
-
     if classifier is not None:
         dataset = _as_known(dataset, classifier)
     max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * cells(dataset.X.shape[1]))
@@ -125,7 +123,7 @@ def evaluate(
     ]
     deadline = None if deadline is None else deadline - _SPARE
     # each needs memory of its own
-    n_threads = max(1, min(joblib.cpu_count(), MAX_CELLS // examples.X.size))
+    n_threads = max(1, min(int(cores), MAX_CELLS // examples.X.size))
     results, longest = _run(test, splits, deadline, n_threads)
     held = np.stack(splits[: len(results)])
     predicted = np.stack([probabilities for probabilities, _ in results])

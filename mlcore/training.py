@@ -43,7 +43,7 @@ def train(
     deadline : float or None
         Time (of `time.monotonic`) by which to end.
     cores : float
-        Share of a processor that there is, 1 at most.
+        Processors that there are, which may be a part of one.
 
     Returns
     -------

@@ -210,7 +210,6 @@ def clock(monkeypatch, quick_choice):
     let_take_time(importance, "_deal")
     for module in (evaluation, importance):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     return clock
 
 
@@ -431,6 +430,11 @@ def test_evaluating_says_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_several_processors_give_the_same_result():
+    dataset = make_scored(120)
+    assert evaluate(dataset, 5, cores=3.5) == evaluate(dataset, 5)
+
+
 def test_evaluating_in_several_threads_warns_of_nothing():
     """In a process of its own, as pytest has filters of its own."""
     code = """
@@ -440,10 +444,10 @@ from mlcore.evaluation import evaluate
 from infra.lab.course import Course
 dataset = read_labelled(Course(n_features=8).labelled(120))
 with ThreadPoolExecutor(4) as pool:
-    list(pool.map(lambda _: evaluate(dataset, 3), range(4)))
+    list(pool.map(lambda _: evaluate(dataset, 3, cores=2), range(4)))
 """
     shown = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore::UserWarning:joblib", "-c", code],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -587,7 +591,6 @@ def test_each_share_is_half_of_each_class_of_the_one_before_and_none_of_what_is_
         return test_after(fits, learned, counts)
 
     monkeypatch.setattr(evaluation._Fits, "test_after", watched)
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     evaluate(joined(COURSE, COURSE), 2)
     wholes, shares = fitted[:2], fitted[2:]
     for i, whole in enumerate(wholes):
