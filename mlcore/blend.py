@@ -7,8 +7,10 @@ and gets the weight that serves their log-loss best. Each imports what it needs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from mlcore.families import FAMILIES
 from mlcore.families.net import untried
 from mlcore.task import TINY_SAMPLES, Fold, Task
 from mlcore.trials import IMPORTED, Candidate, Recipe, Trials
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 # C of the linear model where nothing can be held out
 _TINY_PENALTY = 1.0
@@ -95,10 +100,15 @@ def _tried(
                 break
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let libraries compute in one thread: on data of this size threads wait for each other."""
-    from threadpoolctl import threadpool_limits
+def _one_thread() -> AbstractContextManager[Any]:
+    """Let numpy compute in one thread: on data of this size threads wait for each other."""
+    limited: AbstractContextManager[Any] = _threads().limit(limits=1)
+    return limited
 
-    with threadpool_limits(1):
-        yield
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return what limits numpy's threads; finding its library takes longer than a small fit."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.classifier import MAX_SHARPNESS
+from mlcore.families import FAMILIES
 from mlcore.families.family import SMALLEST, Setting, log_true
 
 Floats = NDArray[np.float64]
@@ -24,6 +25,8 @@ _PRIOR_SAMPLES = 3.0
 _SAMPLES_BESIDE_PRIOR = 0.2
 _CREDIBLE = 2.0  # standard errors by which its log-loss may be higher
 _CAUTION = 20.0  # what a mixture e times as sharp must bring of log-loss, in all samples together
+_GOLDEN = (5**0.5 - 1) / 2
+_EXACT = 1e-3  # of the logarithm of that power
 _LAGGING = 6.0  # standard errors behind the best, from which something is tried no more
 _ENOUGH_TO_DROP = 200.0  # held-out samples after which what fares badly is tried no more
 
@@ -48,8 +51,9 @@ class Candidate:
 
     @property
     def group(self) -> tuple[str, bool]:
-        """Those that differ by their setting only, of which one becomes a part."""
-        return self.family, self.from_prior
+        """Those of which one becomes a part."""
+        family = FAMILIES[self.family]
+        return family.group or family.name, self.from_prior
 
 
 IMPORTED = Candidate("prior", None, from_prior=True)
@@ -128,7 +132,9 @@ class Trials:
 
     def is_open(self, candidate: Candidate) -> bool:
         """Say whether a candidate is worth a try in this fold."""
-        tried = [asked for asked in self._here if asked.group == candidate.group]
+        tried = [
+            asked for asked in self._here if replace(asked, setting=candidate.setting) == candidate
+        ]
         if tried and all(map(self.lags, tried)):
             return False
         return self._open is None or candidate in self._open or candidate == IMPORTED
@@ -263,8 +269,6 @@ def _sharpness(p: Floats, truth: Indices, weights: Floats) -> float:
         Codes of the classes.
     weights : ndarray of shape (n_samples,)
     """
-    from scipy.optimize import minimize_scalar
-
     logs = np.log(np.clip(p, SMALLEST, 1))
     logs -= logs[np.arange(len(truth)), truth][:, None]
 
@@ -272,5 +276,11 @@ def _sharpness(p: Floats, truth: Indices, weights: Floats) -> float:
         lost = np.log(np.exp(np.exp(log_power) * logs).sum(axis=1))
         return float(weights @ lost) + _CAUTION * log_power**2
 
-    found = minimize_scalar(loss, bounds=(0, np.log(MAX_SHARPNESS)), method="bounded")
-    return float(np.exp(found.x))
+    low, high = 0.0, float(np.log(MAX_SHARPNESS))
+    while high - low > _EXACT:  # golden-section search, as there is one minimum
+        part = _GOLDEN * (high - low)
+        if loss(high - part) < loss(low + part):
+            high = low + part
+        else:
+            low = high - part
+    return float(np.exp((low + high) / 2))

@@ -5,6 +5,7 @@ tried in this order, and left as soon as they lag: what is likely to win comes f
 """
 
 from mlcore.families.boosting import Sharp, Smooth
+from mlcore.families.extra_trees import ExtraTrees
 from mlcore.families.family import Family, Part
 from mlcore.families.forest import RandomForest
 from mlcore.families.linear import Linear
@@ -13,6 +14,6 @@ from mlcore.families.prior import Imported
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (Imported(), Sharp(), Smooth(), RandomForest(), Linear(), Net())
+    for family in (Imported(), Sharp(), Smooth(), RandomForest(), ExtraTrees(), Linear(), Net())
 }
 PARTS: dict[str, type[Part]] = {family.part.kind: family.part for family in FAMILIES.values()}

@@ -1,7 +1,7 @@
 """What a family of learners is, and what the parts that it fits have in common.
 
-A family's module holds both its fitting, which imports scikit-learn, LightGBM or scipy where it is
-called, and its fitted form, which predicts with numpy alone and keeps cold starts short.
+A family's module holds both its fitting, which loads LightGBM where it is called, and its fitted
+form, which predicts with numpy alone and keeps cold starts short.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class Family(ABC):
         What it fits.
     uses_prior : tuple of bool
         Whether it makes use of an imported model where there is one; both are tried.
+    group : str
+        Families of one group compete for one place in the blend; "" for one of its own.
     fair_after : int
         How many results of `tried` it takes to compare a setting with others.
     quick : Setting
@@ -83,6 +85,7 @@ class Family(ABC):
     name: ClassVar[str]
     part: ClassVar[type[Part]]
     uses_prior: ClassVar[tuple[bool, ...]] = (True, False)
+    group: ClassVar[str] = ""
     fair_after: ClassVar[int] = 1
     quick: ClassVar[Setting]
 

@@ -1,12 +1,11 @@
-"""Growing forests of extremely randomised trees with scikit-learn, as plain arrays.
+"""Random forests of LightGBM, as plain arrays.
 
-The mean of many trees with random thresholds suits data that is small or noisy, where boosting
-finds chance: Geurts et al., "Extremely randomized trees", Machine Learning 63, 2006.
+The mean of many trees of random shares of the samples suits data that is small or noisy, where
+boosting finds chance: Breiman, "Random Forests", Machine Learning 45, 2001.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -14,28 +13,24 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore.families.boosting import BINNING, flattened
 from mlcore.families.family import Family, Setting
-from mlcore.families.trees import Forest
+from mlcore.families.lightgbm_library import Binned, Booster
+from mlcore.families.trees import MAX_DEPTH, Forest, joined
 
 if TYPE_CHECKING:
-    from sklearn.tree import ExtraTreeRegressor
-
     from mlcore.task import Fold, Task
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
-Matrix = NDArray[np.float32]
 
-_LEVELS = 63  # of a feature at most: what a prediction computes grows with them
-# More samples or features would cost a tree more than they bring the forest.
-_MOST_SAMPLES = 1_500
-_MOST_FEATURES = 64  # among which a node chooses
-_LARGEST = np.finfo(np.float32).max
-_TREES = 25  # for each fold
+_TREES = 25  # for each fold, and for each class of more than two
+_SEED = 1
+# coarse values say as much where trees are averaged, and take less time to grow and to predict
+_BINNING = BINNING | {"max_bin": 63}
 
 
 @dataclass(frozen=True)
-class Growth:
+class Bagging:
     """How to grow trees.
 
     Attributes
@@ -44,24 +39,17 @@ class Growth:
         The least that the samples of a leaf weigh together.
     max_features : float
         Share of the features among which each node chooses.
-    bagging : float
+    max_samples : float
         Share of the samples that a tree learns from.
     """
 
     min_weight: float
-    max_features: float
-    bagging: float = 1.0
-
-
-# Many random trees with small leaves suit many features, careful ones few that are often equal,
-# whole ones many classes and little noise.
-_RANDOM = Growth(min_weight=4.0, max_features=0.3)
-_BAGGED = Growth(min_weight=20.0, max_features=1.0, bagging=0.7)
-_WHOLE = Growth(min_weight=1.0, max_features=0.6)
+    max_features: float = 0.6
+    max_samples: float = 0.63
 
 
 class RandomForest(Family):
-    """Extremely randomised trees; a setting is a `Growth`.
+    """Random forest; a setting is a `Bagging`.
 
     It is grown fold by fold. Each fold's trees have learned all but what the fold tests. Together
     they have learned everything, so that no more need to grow.
@@ -70,161 +58,61 @@ class RandomForest(Family):
     name = "forest"
     part = Forest
     uses_prior = (False,)
-    quick = Growth(min_weight=10.0, max_features=0.5, bagging=0.5)
+    group = "forest"
+    quick = Bagging(min_weight=10.0)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        return (_RANDOM, _BAGGED, _WHOLE) if n_samples <= 4_000 else ()
+        return (Bagging(min_weight=12.0),) if n_samples <= 4_000 else ()
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
         """Return the trees of all folds."""
-        return forest([self._grown(fold, setting) for fold in task.folds()])
+        return joined([self._grown(fold, setting) for fold in task.folds()])
 
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, Floats]]:
         """Yield what a fold's trees give to the samples that it holds out."""
-        yield setting, self._grown(fold, setting).predict_proba(fold.tested.used)
+        yield setting, self._grown(fold, setting).predict_proba(fold.tested.X, None)
 
-    def _grown(self, fold: Fold, setting: Setting) -> Grown:
-        task, growth = fold.learned, cast(Growth, setting)
-        levels = task.samples.once("levels", lambda: Levels.of(task.samples.X))
-        return fold.whole.once(
-            (growth, fold.number),
-            lambda: grow(levels, task.used, task.y, task.weights, task.n_classes, _TREES, growth),
+    def _grown(self, fold: Fold, setting: Setting) -> Forest:
+        bagging = cast(Bagging, setting)
+        return fold.whole.once((bagging, fold.number), lambda: grow(fold.learned, bagging))
+
+
+def grow(task: Task, bagging: Bagging) -> Forest:
+    """Grow trees that tell class 1 from class 0, or each of more than two from all others."""
+    samples, n_classes = task.samples, task.n_classes
+    binned = samples.once("coarsely binned", lambda: Binned.of(samples.X, _BINNING))
+    parameters: dict[str, Any] = {
+        "boosting": "rf",
+        "objective": "regression",  # whose leaves hold the mean of 0s and 1s
+        "boost_from_average": False,
+        "metric": "None",
+        "num_leaves": 200,
+        "max_depth": MAX_DEPTH,
+        "min_sum_hessian_in_leaf": bagging.min_weight,
+        "feature_fraction_bynode": bagging.max_features,
+        "bagging_fraction": bagging.max_samples,
+        "bagging_freq": 1,
+        "deterministic": True,
+        "seed": _SEED,
+        **_BINNING,
+    }
+    codes = [1] if n_classes == 2 else list(range(n_classes))
+    forests = []
+    for score, code in enumerate(codes):
+        truth = task.y == code
+        booster = Booster(binned.subset(task.used, _BINNING, truth, task.weights), parameters)
+        booster.update(_TREES)
+        trees = flattened(booster.text(), n_classes=2, from_prior=False)
+        mean = np.clip(trees.value, 0, 1)  # but for rounding it is between
+        # LightGBM gives 0 to a tree that found nothing to split
+        mean[trees.roots[trees.left[trees.roots] == trees.roots]] = np.average(
+            truth, weights=task.weights
         )
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Samples as trees see them: by the level of their values, and only where features vary.
-
-    Attributes
-    ----------
-    columns : ndarray of shape (n_columns,), intp
-        The features that vary.
-    ends : ndarray of shape (n_levels,), float32
-        Where each level of the first of them ends, halfway to the next one's values; then those of
-        the next.
-    starts : ndarray of shape (n_columns,), intp
-        Which is the first of each.
-    X : ndarray of shape (n_samples, n_columns), float32
-        The number of each value's level; NaN where there is no value.
-    """
-
-    columns: Indices
-    ends: Matrix
-    starts: Indices
-    X: Matrix
-
-    @classmethod
-    def of(cls, X: Matrix) -> Levels:
-        """Find levels: one for each value, or, where a feature has many, for some in a row."""
-        with np.errstate(invalid="ignore"):
-            empty = np.isnan(X)
-            varies = np.fmin.reduce(X, axis=0) < np.fmax.reduce(X, axis=0)
-        columns = np.flatnonzero(varies | (empty.any(axis=0) & ~empty.all(axis=0)))
-        if not len(columns):
-            columns = np.array([0])  # one column without information, since trees need one
-        numbers = np.full((len(X), len(columns)), np.nan, dtype=np.float32)
-        ends = []
-        for column, number in zip(columns, numbers.T, strict=True):
-            values = X[~empty[:, column], column]
-            distinct = np.unique(values)
-            if len(distinct) > _LEVELS:
-                distinct = distinct[np.linspace(0, len(distinct) - 1, _LEVELS).astype(np.intp)]
-            halfway = (distinct[:-1].astype(np.float64) + distinct[1:]) / 2
-            below = np.nextafter(distinct[1:], np.float32(-np.inf))  # halfway may round up to it
-            ends.append(np.append(np.minimum(halfway.astype(np.float32), below), _LARGEST))
-            number[~empty[:, column]] = np.searchsorted(ends[-1], values)
-        sizes = np.array([len(of_column) for of_column in ends])
-        return cls(columns, np.concatenate(ends), np.cumsum(sizes) - sizes, numbers)
-
-
-@dataclass(frozen=True)
-class Grown:
-    """Fitted trees, with the samples that they were fitted on."""
-
-    levels: Levels
-    trees: tuple[ExtraTreeRegressor, ...]
-
-    def predict_proba(self, which: Indices) -> Floats:
-        """Return the mean of the trees' probabilities for some of the samples."""
-        X = self.levels.X[which]
-        mean = np.mean([tree.predict(X, check_input=False) for tree in self.trees], axis=0)
-        return np.stack([1 - mean, mean], axis=1) if mean.ndim == 1 else mean
-
-
-def grow(
-    levels: Levels,
-    used: Indices,
-    y: Indices,
-    weights: Floats,
-    n_classes: int,
-    n_trees: int,
-    growth: Growth,
-) -> Grown:
-    """Grow trees.
-
-    Parameters
-    ----------
-    levels : Levels
-    used : ndarray of shape (n_samples,), intp
-        Which of their samples to learn from.
-    y : ndarray of shape (n_samples,), intp
-        The classes' codes of those.
-    weights : ndarray of shape (n_samples,), float64
-        How often each was seen.
-    n_classes, n_trees : int
-    growth : Growth
-    """
-    from sklearn import config_context
-    from sklearn.tree import ExtraTreeRegressor
-
-    share = min(growth.bagging, _MOST_SAMPLES / len(y))
-    max_features = min(growth.max_features, _MOST_FEATURES / len(levels.columns))
-    # The squared error of the classes' shares is their Gini impurity, and a regression's fit has
-    # less around it than a classification's.
-    truth = (y[:, None] == np.arange(n_classes)).astype(np.float64)
-    trees = []
-    for number in range(n_trees):
-        bag = np.random.default_rng(number).permutation(len(y))
-        bag = np.sort(bag[: math.ceil(share * len(y))])
-        tree = ExtraTreeRegressor(
-            max_features=max_features,
-            min_weight_fraction_leaf=min(growth.min_weight / weights[bag].sum(), 0.5),
-            random_state=number,
-        )
-        target = truth[bag, 1] if n_classes == 2 else truth[bag]
-        with config_context(skip_parameter_validation=True):
-            trees.append(tree.fit(levels.X[used[bag]], target, weights[bag], check_input=False))
-    return Grown(levels, tuple(trees))
-
-
-def forest(grown: Sequence[Grown]) -> Forest:
-    """Return trees that were grown on some of the same samples, in a form that needs numpy only."""
-    levels = grown[0].levels
-    trees = [tree.tree_ for some in grown for tree in some.trees]
-    sizes = [tree.node_count for tree in trees]
-    roots = np.cumsum(sizes) - sizes
-    begin = np.repeat(roots, sizes)
-    here = np.arange(len(begin))
-
-    def nodes(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(tree, name) for tree in trees])
-
-    inner = nodes("children_left") >= 0
-    column = np.where(inner, nodes("feature"), 0)
-    # numbers of levels are whole, so that what a threshold lets pass its whole part does, too
-    level = np.where(inner, nodes("threshold"), 0).astype(np.intp)
-    value = np.where(inner[:, None], 0, nodes("value")[:, :, 0]) / len(trees)
-    return Forest(
-        roots=roots.astype(np.int32),
-        feature=np.where(inner, levels.columns[column], 0).astype(np.int32),
-        left=np.where(inner, begin + nodes("children_left"), here).astype(np.int32),
-        right=np.where(inner, begin + nodes("children_right"), here).astype(np.int32),
-        threshold=np.where(inner, levels.ends[levels.starts[column] + level], np.float32(np.inf)),
-        missing=np.where(inner, np.where(nodes("missing_go_to_left"), -1, 1), 0).astype(np.int8),
-        value=value,
-        n_scores=value.shape[1],
-    )
+        value = np.zeros((len(mean), len(codes)))
+        value[:, score] = mean * (len(codes) / _TREES)  # as others say nothing of this class
+        nodes = (trees.feature, trees.left, trees.right, trees.threshold, trees.missing)
+        forests.append(Forest(trees.roots, *nodes, value, n_scores=len(codes)))
+    return joined(forests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.families.family import (
+    SMALLEST,
     Arrays,
     Part,
     matrix,
@@ -22,7 +24,7 @@ from mlcore.families.quickscorer import QuickScorer, distinct
 
 _MAX_NODES = 5_000_000
 _MAX_TREES = 1_000  # for each score
-_MAX_DEPTH = 100
+MAX_DEPTH = 100
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Trees(Part):
         children = np.concatenate([roots, left[below], right[below]])
         require((np.bincount(children, minlength=n_nodes) == 1).all(), "a node of several trees")
         level = roots
-        for _ in range(_MAX_DEPTH):
+        for _ in range(MAX_DEPTH):
             level = level[below[level]]
             level = np.concatenate([left[level], right[level]])
         require(not len(level), "a tree too deep")
@@ -169,7 +171,7 @@ class Forest(Trees):
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
         scores = self._scorer.scores(X)
-        return scores if self.n_scores > 1 else np.hstack([1 - scores, scores])
+        return shares_of(scores)
 
     @property
     def leaf_values(self) -> NDArray[np.float64]:
@@ -186,3 +188,47 @@ class Forest(Trees):
         values = matrix(arrays, "value", np.float64, (n_nodes, n_scores))
         require(((values >= 0) & (values <= 1)).all(), "a probability out of range")
         return values
+
+
+def shares_of(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn what trees say of each class by itself into probabilities.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_scores), float64
+        From 0 to 1; one column for two classes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float64
+    """
+    if scores.shape[1] == 1:
+        return np.hstack([1 - scores, scores])
+    scores = np.maximum(scores, SMALLEST)
+    shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
+    return shares
+
+
+def joined(forests: Sequence[Forest]) -> Forest:
+    """Return the mean of forests."""
+    sizes = [len(forest.feature) for forest in forests]
+    starts = np.cumsum(sizes) - sizes
+
+    def nodes(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(forest, name) for forest in forests])
+
+    def places(name: str) -> NDArray[np.int32]:
+        pairs = zip(forests, starts, strict=True)
+        moved = [getattr(forest, name) + start for forest, start in pairs]
+        return np.concatenate(moved).astype(np.int32)
+
+    return Forest(
+        roots=places("roots"),
+        feature=nodes("feature"),
+        left=places("left"),
+        right=places("right"),
+        threshold=nodes("threshold"),
+        missing=nodes("missing"),
+        value=nodes("value") / len(forests),
+        n_scores=forests[0].n_scores,
+    )

@@ -10,7 +10,8 @@ from infra.lab.course import Course
 from mlcore import Labelled, read_labelled
 from mlcore.families.boosting import Boosting
 from mlcore.families.dense import Preparation
-from mlcore.families.forest import Growth
+from mlcore.families.extra_trees import Growth
+from mlcore.families.forest import Bagging
 from mlcore.families.net import Layer
 from mlcore.trials import Candidate, Recipe
 
@@ -18,8 +19,8 @@ BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
 LINEAR = Recipe(((Candidate("linear", 1.0), 1.0),))
 NET = Recipe(((Candidate("net", Layer(1.0)), 1.0),))
 TREES = Recipe(((Candidate("sharp", BOOSTING), 1.0),))
-GROWTH = Growth(min_weight=3.0, max_features=0.5, bagging=0.8)
-FOREST = Recipe(((Candidate("forest", GROWTH), 1.0),))
+FOREST = Recipe(((Candidate("forest", Bagging(min_weight=3.0)), 1.0),))
+EXTRA_TREES = Recipe(((Candidate("extra trees", Growth(min_weight=3.0, draws=4)), 1.0),))
 BLEND = Recipe(tuple((recipe.parts[0][0], 0.25) for recipe in (LINEAR, NET, TREES, FOREST)))
 
 

@@ -173,7 +173,7 @@ def _drawn(n_samples, n_classes, noise):
 
 @pytest.mark.parametrize(
     ("name", "attribute", "clear"),
-    [("sharp", "min_sum_hessian", 0.1), ("forest", "min_weight", 1.0), ("net", "decay", 0.3)],
+    [("sharp", "min_sum_hessian", 0.1), ("extra trees", "min_weight", 1.0), ("net", "decay", 0.3)],
 )
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribute, clear):
@@ -186,6 +186,13 @@ def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribut
             for setting, p in family.tried(fold, asked, from_prior=False)
         )
         assert (best == clear) is is_clear
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.5, 2.5])
+def test_of_both_kinds_of_forest_the_better_one_is_blended(noise):
+    task = _drawn(300, 2, noise)
+    parts = [candidate.family for candidate, _ in blend.choose(task).parts]
+    assert len({"forest", "extra trees"} & set(parts)) <= 1
 
 
 def test_what_lags_far_behind_is_not_tried_with_other_settings(monkeypatch):
