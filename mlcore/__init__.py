@@ -1,8 +1,8 @@
 """The shared ML core: datasets, learning, prediction, evaluation, the model file.
 
 It knows no HTTP, no AWS and no environment: plain functions from values to values. Importing it
-imports numpy only; what learns imports scikit-learn and LightGBM when it is called. Evaluations are
-not imported here, as a process that starts for a prediction would pay for them:
+imports numpy only; what learns loads LightGBM when it is called. Evaluations are not imported
+here, as a process that starts for a prediction would pay for them:
 `mlcore.evaluation`.
 """
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY_LOG", "Context", "Verdict", "evaluation_log", "verdict"]
 
-_LIBRARIES = ("numpy", "scikit-learn", "lightgbm")
+_LIBRARIES = ("numpy", "lightgbm")
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _fill_packages(folders: Folders, python: str) -> None:
     _say(f"fetching the packages for {folders.architecture}, which takes a minute the first time")
     install(_REQUIREMENTS.read_text() + locked(*_OF_ZAPPA), folders)
     prune(folders.packages)
-    _add_libgomp(folders.packages)
+    _add_libgomp(folders)
     _say("compiling them")
     _compile_without_sources(folders.packages, python)
     library = folders.environment / "lib" / "python{}.{}".format(*sys.version_info)
@@ -175,15 +175,17 @@ def install(requirements: str, folders: Folders, into: Path | None = None) -> No
     )
 
 
-def _add_libgomp(packages: Path) -> None:
-    """Put scikit-learn's copy of libgomp where Lambda's loader looks, for LightGBM.
+def _add_libgomp(folders: Folders) -> None:
+    """Put libgomp where Lambda's loader looks, for LightGBM, as Lambda's image has none.
 
-    Lambda's image has none. That both copies are loaded is nothing new: it is so wherever
-    scikit-learn and LightGBM meet, and each keeps to its own.
+    scikit-learn's wheel, of which nothing else is needed, brings a copy for either processor.
     """
-    (copy,) = (packages / "scikit_learn.libs").glob("libgomp-*.so*")
-    (packages / "lib").mkdir()
-    shutil.copy(copy, packages / "lib" / "libgomp.so.1")
+    wheel = folders.root / "wheel"
+    install(locked("scikit-learn"), folders, wheel)
+    (copy,) = (wheel / "scikit_learn.libs").glob("libgomp-*.so*")
+    (folders.packages / "lib").mkdir()
+    shutil.copy(copy, folders.packages / "lib" / "libgomp.so.1")
+    shutil.rmtree(wheel)
 
 
 def _compile_without_sources(packages: Path, python: str) -> None:

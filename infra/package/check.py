@@ -32,7 +32,7 @@ _SECRET = re.compile(
 _HARMLESS_VARIABLES = {"AWS_REGION"}
 
 # wheels that are called otherwise than what is imported
-_ALIASES = {"scikit_learn": "sklearn", "python_dateutil": "dateutil", "lib": "lib (libgomp)"}
+_ALIASES = {"python_dateutil": "dateutil", "lib": "lib (libgomp)"}
 
 
 @dataclass

@@ -51,13 +51,8 @@ dataset = read_labelled(Course(3, minority=0.5, unused=0).labelled({rows}))
 """
 
 
+@pytest.mark.parametrize("rows", [8, 300, 5_000])
 @pytest.mark.parametrize("call", ["train(dataset)", "evaluate(dataset, 1)"])
-def test_learning_imports_what_it_needs_when_it_is_called(call):
-    modules = imported_by(LEARN.format(rows=8, call=call))
-    assert not modules & {"lightgbm", "matplotlib", "pandas"}
-
-
-def test_training_on_more_samples_than_a_forest_is_tried_on_imports_no_scikit_learn():
-    modules = imported_by(LEARN.format(rows=5_000, call="train(dataset)"))
-    assert "scipy" in modules
-    assert not modules & {"sklearn", "lightgbm", "joblib"}
+def test_learning_imports_no_more_than_what_limits_threads(call, rows):
+    modules = imported_by(LEARN.format(rows=rows, call=call))
+    assert modules & HEAVY <= {"threadpoolctl"}

@@ -1,8 +1,6 @@
 """What each process of these tests has in memory when it begins, so that it begins at once."""
 
 import botocore.session
-import scipy.optimize  # noqa: F401
-import sklearn.tree  # noqa: F401
 from botocore.loaders import create_loader
 
 import handler.report
