@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ from mlcore.importance import importance
 from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
 from mlcore.memory import MAX_CELLS, TO_LEARN, cells
 
+if TYPE_CHECKING:
+    from mlcore.task import Task
+    from mlcore.trials import Recipe
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -29,7 +34,7 @@ _HALVED = 2  # iterations that it is the mean of
 _MOST_PREDICTED = 5_000_000  # samples in all iterations, whose probabilities are kept
 _SPARE = 0.5  # seconds for what has no clock of its own
 _FOR_ITERATIONS = 0.6  # of the time left after the first one
-_FOR_IMPORTANCE = 0.5  # of the time left then; the curves get the rest
+_FOR_CURVES = 0.2  # of it; the importance gets the rest
 
 
 @dataclass(frozen=True)
@@ -121,48 +126,75 @@ def evaluate(
         _split(examples, np.random.default_rng([seed, i]), classifier is not None)
         for i in range(n_iterations)
     ]
-    deadline = None if deadline is None else deadline - _SPARE
-    # each needs memory of its own
-    n_threads = max(1, min(int(cores), MAX_CELLS // examples.X.size))
-    results, longest = _run(test, splits, deadline, n_threads)
-    held = np.stack(splits[: len(results)])
-    predicted = np.stack([probabilities for probabilities, _ in results])
-    tests = [(tested, counts) for (_, tested), counts in zip(results, held, strict=True)]
-    iterations = tuple(
-        measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
-    )
     randoms = [np.random.default_rng([seed, n_iterations + i]) for i in (0, 1)]
-    until = _until(deadline, _FOR_IMPORTANCE if fits else 1)
-    found: dict[str, Future[Any]] = {}
-    with ThreadPoolExecutor(n_threads) as pool:
-        found["indicators"] = pool.submit(importance, examples, tests, randoms[0], until)
-        if fits:
-            latest = float("inf") if deadline is None else deadline - longest
-            whole = list(zip(held[:_HALVED], iterations[:_HALVED], strict=True))
-            found["learning_curve"] = pool.submit(_learning_curve, fits, whole, randoms[1], latest)
-            found["boosting"] = pool.submit(fits.boosting, held[0], latest)
+    end = math.inf if deadline is None else deadline - _SPARE
+    began = time.monotonic()
+    if fits is not None:
+        fits.choose(splits[0])
+    now = time.monotonic()
+    # choosing takes longer than an iteration
+    longest, left = now - began, end - now
+    latest = now + (_FOR_ITERATIONS + _FOR_CURVES) * left - longest
+
+    def iteration(number: int) -> _Result | None:
+        """Return what the test of a split says; None when there is no time, but for the first."""
+        nonlocal longest
+        began = time.monotonic()
+        if number and began + longest > now + _FOR_ITERATIONS * left:
+            return None
+        result = test(splits[number])
+        longest = max(longest, time.monotonic() - began)
+        return result
+
+    # each iteration needs memory of its own
+    with ThreadPoolExecutor(max(1, min(int(cores), MAX_CELLS // examples.X.size))) as pool:
+        # in this order, so that curves begin as soon as a thread has no iteration left to do
+        results = [pool.submit(iteration, number) for number in range(n_iterations)]
+        found: dict[str, Future[Any]] = {}
+        if fits is not None:
+            few = list(zip(splits, results, strict=True))[:_HALVED]
+            found["learning_curve"] = pool.submit(_learning_curve, fits, few, randoms[1], latest)
+            found["boosting"] = pool.submit(fits.boosting, splits[0], latest)
+        in_time = [
+            (future.result(), counts) for future, counts in zip(results, splits, strict=True)
+        ]
+        done = [(*result, counts) for result, counts in in_time if result is not None]
+        tests = [(classifier, counts) for _, classifier, counts in done]
+        found["indicators"] = pool.submit(importance, examples, tests, randoms[0], end)
+        predicted = np.stack([probabilities for probabilities, _, _ in done])
+        held = np.stack([counts for _, _, counts in done])
+        iterations = tuple(
+            measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
+        )
         report = report_of(examples, predicted, held, digest.hex())
     explained = {name: future.result() for name, future in found.items()}
     return Evaluation(iterations, n_iterations, replace(report, **explained))
 
 
-# counts to test on, to probabilities of all examples' classes and the classifier they come from
-_Test = Callable[[Counts], tuple[Floats, Classifier]]
+# probabilities of all examples' classes, and the classifier that they come from
+_Result = tuple[Floats, Classifier]
+# counts to test on, to what comes of it
+_Test = Callable[[Counts], _Result]
 
 
 class _Fits:
-    """Tests that fit on what is not tested, by the recipe chosen from what the first one learns."""
+    """Tests that fit on what is not tested, by a recipe that is chosen once."""
 
     def __init__(self, examples: Examples) -> None:
         from mlcore.task import Samples
-        from mlcore.trials import Recipe
 
         present, codes = np.unique(examples.y, return_inverse=True)
         self.examples = examples
         self._columns = np.searchsorted(examples.classes, present)
         classes = tuple(present.tolist())
         self._samples = Samples(examples.X, codes, classes, None, examples.feature_names)
-        self._recipe: Recipe | None = None
+        self._recipe: Recipe
+
+    def choose(self, counts: Counts) -> None:
+        """Choose the recipe from all that one iteration does not test."""
+        from mlcore import blend
+
+        self._recipe = blend.choose(self._task(self.examples.counts - counts))
 
     def test(self, counts: Counts) -> tuple[Floats, Classifier]:
         """Learn from all that is not tested."""
@@ -172,8 +204,7 @@ class _Fits:
         """Learn from these samples, which may be too few for what the recipe holds."""
         from mlcore import blend
 
-        task = self._samples.task(learned.astype(np.float64))
-        self._recipe = self._recipe or blend.choose(task)
+        task = self._task(learned)
         classifier = blend.fit(task, blend.fallback(task) if task.is_tiny else self._recipe)
         tested = counts > 0
         probabilities = np.zeros((len(counts), len(self.examples.classes)))
@@ -189,12 +220,14 @@ class _Fits:
         """
         from mlcore.families.boosting import curve
 
-        task = self._samples.task((self.examples.counts - counts).astype(np.float64))
+        task = self._task(self.examples.counts - counts)
         if task.is_tiny or time.monotonic() > latest:
             return None
-        assert self._recipe is not None
         points = curve(task, self._recipe, counts.astype(np.float64))
         return BoostingCurve(*map(tuple, zip(*points, strict=True)))
+
+    def _task(self, learned: Counts) -> Task:
+        return self._samples.task(learned.astype(np.float64))
 
 
 def _as_known(dataset: Labelled, classifier: Classifier) -> Labelled:
@@ -242,35 +275,9 @@ def _drawn(
     return drawn
 
 
-def _run(
-    test: _Test, splits: list[Counts], deadline: float | None, n_threads: int
-) -> tuple[list[tuple[Floats, Classifier]], float]:
-    """Return the results of the iterations for which there is time, and how long one took."""
-    began = time.monotonic()
-    results = [test(splits[0])]
-    longest = time.monotonic() - began
-    until = _until(deadline, _FOR_ITERATIONS)
-    with ThreadPoolExecutor(n_threads) as pool:
-        for at in range(1, len(splits), n_threads):
-            began = time.monotonic()
-            if until is not None and began + longest > until:
-                break
-            results += pool.map(test, splits[at : at + n_threads])
-            longest = max(longest, time.monotonic() - began)
-    return results, longest
-
-
-def _until(deadline: float | None, share: float) -> float | None:
-    """Return when so much of the time left will have passed."""
-    if deadline is None:
-        return None
-    now = time.monotonic()
-    return now + share * (deadline - now)
-
-
 def _learning_curve(
     fits: _Fits,
-    whole: list[tuple[Counts, Measures]],
+    iterations: Iterable[tuple[Counts, Future[_Result | None]]],
     random: np.random.Generator,
     latest: float,
 ) -> tuple[LearningPoint, ...] | None:
@@ -278,8 +285,8 @@ def _learning_curve(
 
     Parameters
     ----------
-    whole : list of (Counts, Measures)
-        What iterations tested, and what was measured of it.
+    iterations : iterable of (Counts, Future)
+        What iterations test, and what comes of it; None where there is no time.
     latest : float
         Time (of `time.monotonic`) at which a curve may begin, which takes less than an iteration.
 
@@ -289,9 +296,11 @@ def _learning_curve(
         With means and standard deviations over the iterations, the fewest samples first.
     """
     curves: list[list[tuple[int, Measures]]] = []
-    for counts, measures in whole:
-        if time.monotonic() > latest:
+    for counts, future in iterations:
+        result = future.result()
+        if result is None or time.monotonic() > latest:
             break
+        measures = measure(fits.examples, result[0], counts)
         learned = fits.examples.counts - counts
         curve = [(int(learned.sum()), measures)]
         for share in _halves(fits.examples, learned, random):

@@ -41,11 +41,18 @@ class Bagging:
         Share of the features among which each node chooses.
     max_samples : float
         Share of the samples that a tree learns from.
+    extra_trees : bool
+        Whether each feature has one threshold for a node, drawn at random.
     """
 
     min_weight: float
     max_features: float = 0.6
     max_samples: float = 0.63
+    extra_trees: bool = False
+
+
+_BEST = Bagging(min_weight=12.0)
+_RANDOM = Bagging(min_weight=12.0, max_samples=0.9, extra_trees=True)
 
 
 class RandomForest(Family):
@@ -63,7 +70,7 @@ class RandomForest(Family):
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        return (Bagging(min_weight=12.0),) if n_samples <= 4_000 else ()
+        return (_BEST, _RANDOM) if n_samples <= 4_000 else ()
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
         """Return the trees of all folds."""
@@ -86,6 +93,7 @@ def grow(task: Task, bagging: Bagging) -> Forest:
     binned = samples.once("coarsely binned", lambda: Binned.of(samples.X, _BINNING))
     parameters: dict[str, Any] = {
         "boosting": "rf",
+        "extra_trees": bagging.extra_trees,
         "objective": "regression",  # whose leaves hold the mean of 0s and 1s
         "boost_from_average": False,
         "metric": "None",

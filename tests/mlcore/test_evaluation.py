@@ -239,8 +239,8 @@ def test_it_ends_by_the_deadline_when_one_iteration_can_be_done(clock):
 def test_iterations_come_first_then_the_importance_then_the_curves(clock):
     assert done_by(clock, 0) == (1, [])
     assert done_by(clock, FIRST + 1) == (1, PARTS[:1])
-    assert done_by(clock, 12) == (2, PARTS[:2])
-    assert done_by(clock, 28) == done_by(clock, 1000) == (10, PARTS)
+    assert done_by(clock, 12) == (3, PARTS[:2])
+    assert done_by(clock, 30) == done_by(clock, 1000) == (10, PARTS)
 
 
 def test_a_learning_curve_of_one_iteration_has_no_deviation(quick_choice):
