@@ -147,11 +147,15 @@ def curve(task: Task, recipe: Recipe, held: Floats) -> list[tuple[int, float, fl
     ]
 
 
-def _n_varying(samples: Samples) -> int:
+def n_varying(samples: Samples) -> int:
     """Return how many features vary."""
-    with np.errstate(invalid="ignore"):
-        varies = np.fmin.reduce(samples.X, axis=0) < np.fmax.reduce(samples.X, axis=0)
-    return int(varies.sum())
+
+    def count() -> int:
+        with np.errstate(invalid="ignore"):
+            varies = np.fmin.reduce(samples.X, axis=0) < np.fmax.reduce(samples.X, axis=0)
+        return int(varies.sum())
+
+    return samples.once("varying", count)
 
 
 def _scored(
@@ -177,7 +181,7 @@ def _scored(
 
 def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:
     """Return LightGBM's parameters."""
-    n_varying = task.samples.once("varying", lambda: _n_varying(task.samples))
+    n_features = max(n_varying(task.samples), 1)
     parameters: dict[str, Any] = {
         "objective": "binary",
         "metric": "None",
@@ -186,7 +190,7 @@ def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:
         "lambda_l2": boosting.lambda_l2,
         "min_sum_hessian_in_leaf": boosting.min_sum_hessian,
         # a tree needs some features to choose from
-        "feature_fraction": max(boosting.feature_fraction, min(1.0, 8 / max(n_varying, 1))),
+        "feature_fraction": max(boosting.feature_fraction, min(1.0, 8 / n_features)),
         "extra_trees": boosting.extra_trees,
         "deterministic": True,
         "seed": _SEED,

@@ -29,7 +29,6 @@ Matrix = NDArray[np.float32]
 _LEVELS = 63  # of a feature at most: what a prediction computes grows with them
 _LARGEST = np.finfo(np.float32).max
 _MOST_SAMPLES = 1_500  # more would cost a tree more than they bring
-_TREES = 25  # for each fold
 _TRIES = 6  # to find a split of a node, as most features may be the same in all its samples
 # samples of all classes that a leaf holds before any other: without them a few trees would call
 # impossible what they have not seen
@@ -47,15 +46,13 @@ class Growth:
         The least that the samples of a leaf weigh together.
     draws : int
         How many random splits each node chooses from.
+    n_trees : int
+        For each fold.
     """
 
     min_weight: float
     draws: int
-
-
-# whole trees suit many classes and little noise
-_WHOLE = Growth(min_weight=1.0, draws=6)
-_SMALL = Growth(min_weight=4.0, draws=8)
+    n_trees: int = 25
 
 
 class ExtraTrees(Family):
@@ -73,7 +70,11 @@ class ExtraTrees(Family):
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        return (_WHOLE, _SMALL) if n_samples <= 4_000 else ()
+        if n_samples > 4_000:
+            return ()
+        # whole trees suit many classes and little noise; others need not be as many
+        few = min(25, max(10, 20_000 // n_samples))
+        return Growth(min_weight=1.0, draws=6), Growth(min_weight=4.0, draws=8, n_trees=few)
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
         """Return the trees of all folds."""
@@ -91,9 +92,7 @@ class ExtraTrees(Family):
         random = np.random.default_rng(fold.number)
         return fold.whole.once(
             (growth, fold.number),
-            lambda: grow(
-                levels, task.used, task.y, task.weights, task.n_classes, _TREES, growth, random
-            ),
+            lambda: grow(levels, task.used, task.y, task.weights, task.n_classes, growth, random),
         )
 
 
@@ -224,7 +223,6 @@ def grow(
     y: Indices,
     weights: Floats,
     n_classes: int,
-    n_trees: int,
     growth: Growth,
     random: np.random.Generator,
 ) -> Grown:
@@ -239,13 +237,13 @@ def grow(
         The classes' codes of those.
     weights : ndarray of shape (n_samples,), float64
         How often each was seen.
-    n_classes, n_trees : int
+    n_classes : int
     growth : Growth
     random : Generator
     """
     n_columns, n_samples = levels.numbers.shape
     numbers = levels.numbers.ravel()
-    size = min(len(y), _MOST_SAMPLES)
+    n_trees, size = growth.n_trees, min(len(y), _MOST_SAMPLES)
     # places in `used`, those of each node that still grows in a row
     at = np.tile(np.arange(size), n_trees)
     if size < len(y):

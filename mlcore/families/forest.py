@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.families.boosting import BINNING, flattened
+from mlcore.families.boosting import BINNING, flattened, n_varying
 from mlcore.families.family import Family, Setting
 from mlcore.families.lightgbm_library import Binned, Booster
 from mlcore.families.trees import MAX_DEPTH, Forest, joined
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_TREES = 25  # for each fold, and for each class of more than two
+# trees for each fold, and for each class of more than two; fewer where each takes longer
+_MOST_TREES, _FEWEST_TREES = 25, 6
+_CELLS = 800_000  # samples times features that vary, which a fold's trees look at together
 _SEED = 1
 # coarse values say as much where trees are averaged, and take less time to grow and to predict
 _BINNING = BINNING | {"max_bin": 63}
@@ -108,11 +110,13 @@ def grow(task: Task, bagging: Bagging) -> Forest:
         **_BINNING,
     }
     codes = [1] if n_classes == 2 else list(range(n_classes))
+    n_cells = len(codes) * len(task.y) * max(1, n_varying(samples))
+    n_trees = min(_MOST_TREES, max(_FEWEST_TREES, _CELLS // n_cells))
     forests = []
     for score, code in enumerate(codes):
         truth = task.y == code
         booster = Booster(binned.subset(task.used, _BINNING, truth, task.weights), parameters)
-        booster.update(_TREES)
+        booster.update(n_trees)
         trees = flattened(booster.text(), n_classes=2, from_prior=False)
         mean = np.clip(trees.value, 0, 1)  # but for rounding it is between
         # LightGBM gives 0 to a tree that found nothing to split
@@ -120,7 +124,7 @@ def grow(task: Task, bagging: Bagging) -> Forest:
             truth, weights=task.weights
         )
         value = np.zeros((len(mean), len(codes)))
-        value[:, score] = mean * (len(codes) / _TREES)  # as others say nothing of this class
+        value[:, score] = mean * (len(codes) / n_trees)  # as others say nothing of this class
         nodes = (trees.feature, trees.left, trees.right, trees.threshold, trees.missing)
         forests.append(Forest(trees.roots, *nodes, value, n_scores=len(codes)))
     return joined(forests)

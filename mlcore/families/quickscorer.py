@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BITS = 32  # of a word: as many as the leaves of the largest tree that is fitted here, and one
 # words with so many of their lowest bits set
 _LOWEST = np.array([(1 << n) - 1 for n in range(_BITS + 1)], dtype=np.uint32)
-_MISSING = np.array([-np.inf, 0, np.inf])  # what a missing value counts as
+MISSING = np.array([-np.inf, 0, np.inf], dtype=np.float32)  # what a missing value counts as
 # of samples times trees, or of tests times thresholds, at a time: small enough for the cache
 _CELLS = 1 << 20
 
@@ -116,7 +116,7 @@ class QuickScorer:
                 goes_right = np.column_stack(
                     [
                         np.arange(len(thresholds) + 1) > code[part, None],
-                        _MISSING[trees.missing[tested] + 1] > threshold,
+                        MISSING[trees.missing[tested] + 1] > threshold,
                     ]
                 )
                 right_or_left = (on_the_right[tests[part], None], on_the_left[tests[part], None])

@@ -20,8 +20,13 @@ from mlcore.families.family import (
     require,
     vector,
 )
-from mlcore.families.quickscorer import QuickScorer, distinct
+from mlcore.families.quickscorer import MISSING, QuickScorer, distinct
 
+# Which samples walk down the trees: fewer than it takes to make good for the tables of
+# `QuickScorer`, and all where trees have more leaves on average than suits these
+_FEW_SAMPLES = 200
+_LARGE_TREE = 100
+_WALKED = 1 << 18  # samples times trees at a time: small enough for the cache
 _MAX_NODES = 5_000_000
 _MAX_TREES = 1_000  # for each score
 MAX_DEPTH = 100
@@ -66,7 +71,7 @@ class Trees(Part):
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
-        scores = self._scorer.scores(X)
+        scores = self.scores(X)
         if self.from_prior:
             assert log_prior is not None
             scores += prior_scores(log_prior)
@@ -74,13 +79,12 @@ class Trees(Part):
 
     def used(self) -> NDArray[np.intp]:
         """Return the places of the features that predictions depend on."""
-        return np.unique(self.feature[self.left != np.arange(len(self.left))]).astype(np.intp)
+        return np.unique(self.feature[self._inner]).astype(np.intp)
 
     @property
     def n_cells(self) -> int:
         """How large the tables of `QuickScorer` are: each test times its feature's thresholds."""
-        inner = self.left != np.arange(len(self.left))
-        feature, threshold = self.feature[inner], self.threshold[inner]
+        feature, threshold = self.feature[self._inner], self.threshold[self._inner]
         pairs = distinct(np.sort(feature.astype(np.int64) << 32 | threshold.view(np.uint32)))
         return int(np.bincount(pairs >> 32)[feature].sum())
 
@@ -94,9 +98,46 @@ class Trees(Part):
         """Which is the first of each tree's scores."""
         return np.arange(len(self.roots)) % self.n_scores
 
+    def scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the sum of the leaves that each sample reaches, of shape (n_samples, n_scores)."""
+        n_leaves = len(self.left) - np.count_nonzero(self._inner)
+        if len(X) < _FEW_SAMPLES or n_leaves > _LARGE_TREE * len(self.roots):
+            return self._walked(X)
+        return self._scorer.scores(X)
+
+    @cached_property
+    def _inner(self) -> NDArray[np.bool_]:
+        """Which nodes are no leaves."""
+        inner: NDArray[np.bool_] = self.left != np.arange(len(self.left))
+        return inner
+
     @cached_property
     def _scorer(self) -> QuickScorer:
         return QuickScorer.of(self)
+
+    def _walked(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the scores of samples that walk down all trees at once, level by level."""
+        scores = np.zeros((len(X), self.n_scores))
+        if not len(self.roots):
+            return scores
+        step = max(1, _WALKED // len(self.roots))
+        for begin in range(0, len(X), step):
+            part = X[begin : begin + step]
+            values, has_gaps = part.ravel(), np.isnan(part).any()
+            first = np.arange(len(part))[:, None] * part.shape[1]
+            at = np.repeat(self.roots[None, :], len(part), axis=0)
+            while self._inner[at].any():
+                value = values[first + self.feature[at]]
+                if has_gaps:
+                    value = np.where(np.isnan(value), MISSING[self.missing[at] + 1], value)
+                at = np.where(value > self.threshold[at], self.right[at], self.left[at])
+            reached = self.leaf_values[at]
+            whole = reached.shape[2] == self.n_scores  # and not one score a tree
+            for score in range(self.n_scores):
+                at_leaf = reached[:, :, score] if whole else reached[:, score :: self.n_scores, 0]
+                # one after the other, as `QuickScorer` adds them, to the same last bit
+                scores[begin : begin + step, score] = np.cumsum(at_leaf, axis=1)[:, -1]
+        return scores
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is to be stored."""
@@ -170,7 +211,7 @@ class Forest(Trees):
         self, X: NDArray[np.float32], log_prior: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
-        scores = self._scorer.scores(X)
+        scores = self.scores(X)
         return shares_of(scores)
 
     @property

@@ -1,5 +1,7 @@
 """Extremely randomised trees: what is stored predicts what was grown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,8 @@ def grown(X, y, weights=None, growth=WHOLE, n_trees=5, seed=0):
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
     random = np.random.default_rng(seed)
     n_classes = int(y.max()) + 1
-    return grow(Levels.of(X), np.arange(len(y)), y, weights, n_classes, n_trees, growth, random)
+    growth = replace(growth, n_trees=n_trees)
+    return grow(Levels.of(X), np.arange(len(y)), y, weights, n_classes, growth, random)
 
 
 def with_gaps(X, share=0.2):

@@ -136,6 +136,10 @@ def test_trees_predict_many_samples_piece_by_piece(monkeypatch):
     at_once = part.predict_proba(X, None)
     monkeypatch.setattr("mlcore.families.quickscorer._CELLS", 10 * len(part.roots))
     assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
+    monkeypatch.setattr("mlcore.families.trees._LARGE_TREE", 0)
+    assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
+    monkeypatch.setattr("mlcore.families.trees._WALKED", 10 * len(part.roots))
+    assert part.predict_proba(X, None).tobytes() == at_once.tobytes()
 
 
 @pytest.mark.parametrize("cells", [1, 500, 5_000])
@@ -194,6 +198,21 @@ def test_any_trees_are_what_their_description_says(seed, n_rounds, n_scores, sla
     X = random.choice(values[np.isfinite(values) | np.isnan(values)], (20, 3))
     expected = probabilities(np.array([walked(trees, sample) for sample in X]))
     np.testing.assert_allclose(trees.predict_proba(X, None), expected, rtol=1e-12)
+    # whoever is predicted in a crowd gets the same to the last bit
+    crowd = trees.predict_proba(np.tile(X, (11, 1)), None)
+    assert crowd.tobytes() == np.tile(trees.predict_proba(X, None), (11, 1)).tobytes()
+
+
+def test_no_trees_say_nothing():
+    nothing = np.zeros(0, np.int32)
+    trees = Trees(
+        *(nothing, nothing, nothing, nothing, nothing.astype(np.float32)),
+        *(nothing.astype(np.int8), nothing.astype(np.float64)),
+        n_scores=1,
+    )
+    for n_samples in (0, 3, 300):
+        p = trees.predict_proba(np.ones((n_samples, 2), np.float32), None)
+        assert p.tolist() == [[0.5, 0.5]] * n_samples
 
 
 def make_tree(threshold, missing):
