@@ -65,8 +65,8 @@ class Need:
             )
 
 
-# Of 140,000 x 414 samples learning took 726 MB and evaluating 909 MB, of 600,000 x 98 707 and
-# 838 MB; learning took 617 MB of 5,000 x 4,000, 471 MB of 1,000,000 x 20; predicting took 781 MB of
-# 140,000 x 414, 645 MB of 2,000,000 x 3.
-TO_LEARN = Need(base=220, per_row=50, per_cell=4, per_fitted_cell=30)
+# Of 140,000 x 414 samples learning took 686 MB and evaluating 861 MB, of 600,000 x 98 693 and
+# 799 MB, of 5,000 x 4,000 580 and 811 MB; learning took 451 MB of 1,000,000 x 20; predicting took
+# 781 MB of 140,000 x 414, 645 MB of 2,000,000 x 3.
+TO_LEARN = Need(base=190, per_row=50, per_cell=4, per_fitted_cell=30)
 TO_PREDICT = Need(base=80, per_row=300, per_cell=16)

@@ -28,7 +28,7 @@ def test_work_that_does_not_fit_is_refused_with_the_number_to_set(work, monkeypa
     with pytest.raises(errors.TooLittleMemory) as caught:
         work(COURSE, memory=128 << 20)
     sentence = str(caught.value)
-    assert sentence.startswith("This dataset needs 256 MB of memory and the server has 128 MB")
+    assert sentence.startswith("This dataset needs 192 MB of memory and the server has 128 MB")
 
 
 @pytest.mark.parametrize("read", [read_labelled, read_unlabelled])

@@ -29,7 +29,7 @@ def goals() -> Iterator[Goal]:
     large, many = datasets.large()
     with _server() as (moodle, pid):
         yield _goal(f"train {small}", 0.3, pid, lambda: moodle.but(uniqueid="small").train(few))
-        yield _goal("evaluate it ×10", 3, pid, lambda: _evaluate(moodle, few))
+        yield _goal("evaluate it ×10", 2, pid, lambda: _evaluate(moodle, few))
         name, some = datasets.middle()
         yield _goal(f"train {name}", 1, pid, lambda: moodle.but(uniqueid="middle").train(some))
         yield _goal("evaluate it ×10", 3.5, pid, lambda: _evaluate(moodle, some))
@@ -50,7 +50,7 @@ def goals() -> Iterator[Goal]:
         if peak is None:
             print("The server's memory is not measured: this system does not tell.")
         else:
-            yield Goal("  memory of that server, at its peak", peak / process.MB, 700, "MB")
+            yield Goal("  memory of that server, at its peak", peak / process.MB, 400, "MB")
 
 
 @contextmanager
