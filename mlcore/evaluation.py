@@ -33,7 +33,7 @@ _HALVINGS = 3  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
 _MOST_PREDICTED = 5_000_000  # samples in all iterations, whose probabilities are kept
 _SPARE = 0.5  # seconds for what has no clock of its own
-_FOR_ITERATIONS = 0.6  # of the time left after the first one
+_FOR_ITERATIONS = 0.6  # of the time left after the choice of what to blend
 _FOR_CURVES = 0.2  # of it; the importance gets the rest
 
 
@@ -134,13 +134,14 @@ def evaluate(
     now = time.monotonic()
     # choosing takes longer than an iteration
     longest, left = now - began, end - now
-    latest = now + (_FOR_ITERATIONS + _FOR_CURVES) * left - longest
+    until = now + _FOR_ITERATIONS * left
+    latest = until + _FOR_CURVES * left - longest
 
     def iteration(number: int) -> _Result | None:
         """Return what the test of a split says; None when there is no time, but for the first."""
         nonlocal longest
         began = time.monotonic()
-        if number and began + longest > now + _FOR_ITERATIONS * left:
+        if number and began + longest > until:
             return None
         result = test(splits[number])
         longest = max(longest, time.monotonic() - began)

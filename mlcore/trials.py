@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,9 +132,8 @@ class Trials:
 
     def is_open(self, candidate: Candidate) -> bool:
         """Say whether a candidate is worth a try in this fold."""
-        tried = [
-            asked for asked in self._here if replace(asked, setting=candidate.setting) == candidate
-        ]
+        kind = candidate.family, candidate.from_prior
+        tried = [asked for asked in self._here if (asked.family, asked.from_prior) == kind]
         if tried and all(map(self.lags, tried)):
             return False
         return self._open is None or candidate in self._open or candidate == IMPORTED

@@ -23,7 +23,7 @@ Matrix = NDArray[np.float32]
 _SEED = 1
 _MANY_SAMPLES = 4_000  # beyond which fewer bins save a third of the time, at equal log-loss
 # of so many some say enough of how values spread; LightGBM takes 12 bytes for each of theirs
-_COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 50_000}
+COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 50_000}
 _STEP = 10  # rounds between held-out scores
 _PATIENCE = 40  # rounds without a better one after which boosting stops
 BINNING: dict[str, Any] = {
@@ -203,7 +203,7 @@ def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:
 
 def _binning(n_samples: int) -> dict[str, Any]:
     """Return LightGBM's parameters for the bins of so many samples."""
-    return BINNING if n_samples <= _MANY_SAMPLES else BINNING | _COARSE
+    return BINNING if n_samples <= _MANY_SAMPLES else BINNING | COARSE
 
 
 def _binned(task: Task, from_prior: bool) -> Binned:

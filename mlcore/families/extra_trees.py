@@ -3,24 +3,24 @@
 The mean of many whole trees with random thresholds suits data of many classes or little noise:
 Geurts et al., "Extremely randomized trees", Machine Learning 63, 2006.
 
-A level of all trees at a time, numpy takes no longer than scikit-learn does for one tree after the
-other, whose import takes longer than most trainings.
+Numpy grows a level of all trees at a time. On small data that takes no longer than scikit-learn
+takes for one tree after the other, and scikit-learn's import takes longer than most trainings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.families.family import Family, Setting
-from mlcore.families.trees import MAX_DEPTH, Forest, joined
+from mlcore.families.family import Setting
+from mlcore.families.trees import MAX_DEPTH, FoldByFold, Forest
 
 if TYPE_CHECKING:
-    from mlcore.task import Fold, Task
+    from mlcore.task import Fold
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -29,6 +29,7 @@ Matrix = NDArray[np.float32]
 _LEVELS = 63  # of a feature at most: what a prediction computes grows with them
 _LARGEST = np.finfo(np.float32).max
 _MOST_SAMPLES = 1_500  # more would cost a tree more than they bring
+_TREES = 25  # for each fold, at most
 _TRIES = 6  # to find a split of a node, as most features may be the same in all its samples
 # samples of all classes that a leaf holds before any other: without them a few trees would call
 # impossible what they have not seen
@@ -52,20 +53,13 @@ class Growth:
 
     min_weight: float
     draws: int
-    n_trees: int = 25
+    n_trees: int = _TREES
 
 
-class ExtraTrees(Family):
-    """Extremely randomised trees; a setting is a `Growth`.
-
-    They are grown fold by fold. Each fold's trees have learned all but what the fold tests.
-    Together they have learned everything, so that no more need to grow.
-    """
+class ExtraTrees(FoldByFold):
+    """Extremely randomised trees; a setting is a `Growth`."""
 
     name = "extra trees"
-    part = Forest
-    uses_prior = (False,)
-    group = "forest"
     quick = Growth(min_weight=5.0, draws=4)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
@@ -73,27 +67,16 @@ class ExtraTrees(Family):
         if n_samples > 4_000:
             return ()
         # whole trees suit many classes and little noise; others need not be as many
-        few = min(25, max(10, 20_000 // n_samples))
+        few = min(_TREES, max(10, 20_000 // n_samples))
         return Growth(min_weight=1.0, draws=6), Growth(min_weight=4.0, draws=8, n_trees=few)
 
-    def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
-        """Return the trees of all folds."""
-        return joined([self._grown(fold, setting).forest() for fold in task.folds()])
-
-    def tried(
-        self, fold: Fold, setting: Setting, from_prior: bool
-    ) -> Iterator[tuple[Setting, Floats]]:
-        """Yield what a fold's trees give to the samples that it holds out."""
-        yield setting, self._grown(fold, setting).predict_proba(fold.tested.used)
-
-    def _grown(self, fold: Fold, setting: Setting) -> Grown:
+    def grow(self, fold: Fold, setting: Setting) -> Forest:
+        """Return trees that have learned from what a fold does not test."""
         task, growth = fold.learned, cast(Growth, setting)
         levels = task.samples.once("levels", lambda: Levels.of(task.samples.X))
         random = np.random.default_rng(fold.number)
-        return fold.whole.once(
-            (growth, fold.number),
-            lambda: grow(levels, task.used, task.y, task.weights, task.n_classes, growth, random),
-        )
+        of_task = (task.used, task.y, task.weights, task.n_classes)
+        return grow(levels, *of_task, growth, random).forest()
 
 
 @dataclass(frozen=True)
@@ -176,20 +159,8 @@ class Grown:
     level: NDArray[np.uint8]
     value: Floats
 
-    def predict_proba(self, which: Indices) -> Floats:
-        """Return the mean of the trees' probabilities for some of the samples."""
-        at = np.repeat(np.arange(self.n_trees)[:, None], len(which), axis=1)
-        while True:
-            column = self.column[at]
-            inner = column >= 0
-            if not inner.any():
-                mean: Floats = self.value[at].mean(axis=0)
-                return mean
-            level = self.levels.numbers[np.maximum(column, 0), which]
-            at = np.where(inner, self.left[at] + (level > self.level[at]), at)
-
     def forest(self) -> Forest:
-        """Return the trees in a form that predicts other samples, too."""
+        """Return the trees in the form that predicts."""
         here = np.arange(len(self.column))
         inner = self.column >= 0
         column = np.where(inner, self.column, 0)

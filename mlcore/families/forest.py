@@ -6,29 +6,26 @@ boosting finds chance: Breiman, "Random Forests", Machine Learning 45, 2001.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlcore.families.boosting import BINNING, flattened, n_varying
-from mlcore.families.family import Family, Setting
+from mlcore.families.boosting import BINNING, COARSE, flattened, n_varying
+from mlcore.families.family import Setting
 from mlcore.families.lightgbm_library import Binned, Booster
-from mlcore.families.trees import MAX_DEPTH, Forest, joined
+from mlcore.families.trees import MAX_DEPTH, FoldByFold, Forest, joined
 
 if TYPE_CHECKING:
     from mlcore.task import Fold, Task
-
-Floats = NDArray[np.float64]
 
 # trees for each fold, and for each class of more than two; fewer where each takes longer
 _MOST_TREES, _FEWEST_TREES = 25, 6
 _CELLS = 800_000  # samples times features that vary, which a fold's trees look at together
 _SEED = 1
 # coarse values say as much where trees are averaged, and take less time to grow and to predict
-_BINNING = BINNING | {"max_bin": 63}
+_BINNING = BINNING | COARSE
 
 
 @dataclass(frozen=True)
@@ -57,36 +54,19 @@ _BEST = Bagging(min_weight=12.0)
 _RANDOM = Bagging(min_weight=12.0, max_samples=0.9, extra_trees=True)
 
 
-class RandomForest(Family):
-    """Random forest; a setting is a `Bagging`.
-
-    It is grown fold by fold. Each fold's trees have learned all but what the fold tests. Together
-    they have learned everything, so that no more need to grow.
-    """
+class RandomForest(FoldByFold):
+    """Random forest; a setting is a `Bagging`."""
 
     name = "forest"
-    part = Forest
-    uses_prior = (False,)
-    group = "forest"
     quick = Bagging(min_weight=10.0)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
         return (_BEST, _RANDOM) if n_samples <= 4_000 else ()
 
-    def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
-        """Return the trees of all folds."""
-        return joined([self._grown(fold, setting) for fold in task.folds()])
-
-    def tried(
-        self, fold: Fold, setting: Setting, from_prior: bool
-    ) -> Iterator[tuple[Setting, Floats]]:
-        """Yield what a fold's trees give to the samples that it holds out."""
-        yield setting, self._grown(fold, setting).predict_proba(fold.tested.X, None)
-
-    def _grown(self, fold: Fold, setting: Setting) -> Forest:
-        bagging = cast(Bagging, setting)
-        return fold.whole.once((bagging, fold.number), lambda: grow(fold.learned, bagging))
+    def grow(self, fold: Fold, setting: Setting) -> Forest:
+        """Return trees that have learned from what a fold does not test."""
+        return grow(fold.learned, cast(Bagging, setting))
 
 
 def grow(task: Task, bagging: Bagging) -> Forest:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from mlcore.families.family import (
     SMALLEST,
     Arrays,
+    Family,
     Part,
+    Setting,
     matrix,
     prior_scores,
     probabilities,
@@ -21,6 +24,9 @@ from mlcore.families.family import (
     vector,
 )
 from mlcore.families.quickscorer import MISSING, QuickScorer, distinct
+
+if TYPE_CHECKING:
+    from mlcore.task import Fold, Task
 
 # Which samples walk down the trees: fewer than it takes to make good for the tables of
 # `QuickScorer`, and all where trees have more leaves on average than suits these
@@ -212,7 +218,11 @@ class Forest(Trees):
     ) -> NDArray[np.float64]:
         """Return probabilities of shape (n_samples, n_classes)."""
         scores = self.scores(X)
-        return shares_of(scores)
+        if self.n_scores == 1:
+            return np.hstack([1 - scores, scores])
+        scores = np.maximum(scores, SMALLEST)  # each class's trees speak for themselves
+        shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
+        return shares
 
     @property
     def leaf_values(self) -> NDArray[np.float64]:
@@ -231,23 +241,33 @@ class Forest(Trees):
         return values
 
 
-def shares_of(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn what trees say of each class by itself into probabilities.
+class FoldByFold(Family):
+    """Families of forests, which are grown fold by fold.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_scores), float64
-        From 0 to 1; one column for two classes.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), float64
+    Each fold's trees have learned all but what the fold tests. Together they have learned
+    everything, so that no more need to grow. One of these families becomes a part of the blend.
     """
-    if scores.shape[1] == 1:
-        return np.hstack([1 - scores, scores])
-    scores = np.maximum(scores, SMALLEST)
-    shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
-    return shares
+
+    part = Forest
+    uses_prior = (False,)
+    group = "forest"
+
+    @abstractmethod
+    def grow(self, fold: Fold, setting: Setting) -> Forest:
+        """Return trees that have learned from what a fold does not test."""
+
+    def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
+        """Return the trees of all folds."""
+        return joined([self._grown(fold, setting) for fold in task.folds()])
+
+    def tried(
+        self, fold: Fold, setting: Setting, from_prior: bool
+    ) -> Iterator[tuple[Setting, NDArray[np.float64]]]:
+        """Yield what a fold's trees give to the samples that it holds out."""
+        yield setting, self._grown(fold, setting).predict_proba(fold.tested.X, None)
+
+    def _grown(self, fold: Fold, setting: Setting) -> Forest:
+        return fold.whole.once((setting, fold.number), lambda: self.grow(fold, setting))
 
 
 def joined(forests: Sequence[Forest]) -> Forest:

@@ -10,7 +10,7 @@ from mlcore.families.forest import Bagging, grow
 from mlcore.families.lightgbm_library import Booster
 from mlcore.families.trees import MAX_DEPTH
 from mlcore.task import Samples
-from tests.mlcore.builders import FOREST, make_course
+from tests.mlcore.builders import EXTRA_TREES, FOREST, make_course
 from tests.mlcore.conftest import fitted
 from tests.mlcore.test_extra_trees import with_gaps
 
@@ -79,9 +79,10 @@ def test_folds_are_averaged():
     np.testing.assert_allclose(p, np.mean(folds, axis=0), atol=1e-5)
 
 
-def test_it_is_stored_and_read():
+@pytest.mark.parametrize("recipe", [FOREST, EXTRA_TREES])
+def test_it_is_stored_and_read(recipe):
     for course in COURSES.values():
-        model = fitted(FOREST, course)
+        model = fitted(recipe, course)
         again = Classifier.from_bytes(model.to_bytes())
         assert [part.kind for part in again.parts] == ["forest"]
         assert (again.predict_proba(course.X) == model.predict_proba(course.X)).all()
