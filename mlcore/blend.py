@@ -6,7 +6,8 @@ and gets the weight that serves their log-loss best. Each imports what it needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from mlcore.classifier import Classifier
 from mlcore.families import FAMILIES
+from mlcore.families.family import Part
 from mlcore.families.net import untried
 from mlcore.task import TINY_SAMPLES, Fold, Task
 from mlcore.trials import IMPORTED, Candidate, Recipe, Trials
@@ -24,22 +26,25 @@ from mlcore.trials import IMPORTED, Candidate, Recipe, Trials
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
+Floats = NDArray[np.float64]
+
 # C of the linear model where nothing can be held out
 _TINY_PENALTY = 1.0
 _RARE_CLASS_PENALTY = 0.06
 _NET_SAMPLES = 8  # from so many on a net with it is better, though nothing can be held out
 
 
-def choose(task: Task) -> Recipe:
-    """Return the recipe that predicts held-out samples best."""
+def choose(task: Task, threads: int = 1) -> Recipe:
+    """Return the recipe that predicts held-out samples best, the same by any number of threads."""
     if task.is_tiny:
         return fallback(task)
-    trials = Trials(task.has_one_fold)
+    trials = Trials(leave=task.is_large)
     candidates = _candidates(task)
-    with _one_thread():
+    with _one_thread(), ThreadPoolExecutor(threads) as pool:
         for fold in task.folds():
             trials.drop()
-            trials.add(_tried(fold, candidates, trials), fold.tested.y, fold.tested.weights)
+            results = _tried(fold, candidates, trials, pool)
+            trials.add(results, fold.tested.y, fold.tested.weights)
     return trials.recipe()
 
 
@@ -56,13 +61,14 @@ def fallback(task: Task) -> Recipe:
     return Recipe(((linear, 0.5), (Candidate("net", untried(task)), 0.5)))
 
 
-def fit(task: Task, recipe: Recipe) -> Classifier:
+def fit(task: Task, recipe: Recipe, threads: int = 1) -> Classifier:
     """Return the classifier that a recipe gives."""
-    with _one_thread():
-        parts = tuple(
-            FAMILIES[part.family].fit(task, part.setting, part.from_prior)
-            for part, _ in recipe.parts
-        )
+
+    def fitted(part: Candidate) -> Part:
+        return FAMILIES[part.family].fit(task, part.setting, part.from_prior)
+
+    with _one_thread(), ThreadPoolExecutor(threads) as pool:
+        parts = tuple(pool.map(fitted, (part for part, _ in recipe.parts)))
     return Classifier(
         classes=task.samples.classes,
         feature_names=task.samples.feature_names,
@@ -88,16 +94,29 @@ def _candidates(task: Task) -> list[Candidate]:
 
 
 def _tried(
-    fold: Fold, candidates: Iterable[Candidate], trials: Trials
-) -> Iterator[tuple[Candidate, Candidate, NDArray[np.float64]]]:
-    """Yield what candidates give to a fold's held-out samples, to `Trials.add`."""
-    for asked in filter(trials.is_open, candidates):
-        family = FAMILIES[asked.family]
-        results = family.tried(fold, asked.setting, asked.from_prior)
-        for number, (setting, p) in enumerate(results, 1):
-            yield asked, replace(asked, setting=setting), p
-            if number >= family.fair_after and trials.lags(asked):
+    fold: Fold, candidates: Sequence[Candidate], trials: Trials, pool: Executor
+) -> Iterator[tuple[Candidate, Candidate, Floats]]:
+    """Yield what candidates give to a fold's held-out samples, to `Trials.add`.
+
+    One of each kind is tried first, side by side; then all others that `Trials` has not closed.
+    """
+    firsts: dict[Hashable, Candidate] = {}
+    for candidate in filter(trials.is_open, candidates):
+        firsts.setdefault(candidate.kind, candidate)
+
+    def results(asked: Candidate) -> list[tuple[Candidate, Candidate, Floats]]:
+        family, found = FAMILIES[asked.family], []
+        for setting, p in family.tried(fold, asked.setting, asked.from_prior):
+            found.append((asked, replace(asked, setting=setting), p))
+            if len(found) >= family.fair_after and trials.lags(p):
                 break
+        return found
+
+    others = (candidate for candidate in candidates if candidate not in firsts.values())
+    for together in (firsts.values(), others):
+        # complete before any is added, so that what lags does not depend on who is faster
+        for found in list(pool.map(results, filter(trials.is_open, together))):
+            yield from found
 
 
 def _one_thread() -> AbstractContextManager[Any]:

@@ -19,7 +19,7 @@ from mlcore.dataset import Labelled
 from mlcore.examples import Examples
 from mlcore.importance import importance
 from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
-from mlcore.memory import MAX_CELLS, TO_LEARN, cells
+from mlcore.memory import MAX_CELLS, TO_LEARN, cells, n_threads
 
 if TYPE_CHECKING:
     from mlcore.task import Task
@@ -128,9 +128,10 @@ def evaluate(
     ]
     randoms = [np.random.default_rng([seed, n_iterations + i]) for i in (0, 1)]
     end = math.inf if deadline is None else deadline - _SPARE
+    threads = n_threads(cores, examples.X.size)
     began = time.monotonic()
     if fits is not None:
-        fits.choose(splits[0])
+        fits.choose(splits[0], threads)
     now = time.monotonic()
     # choosing takes longer than an iteration
     longest, left = now - began, end - now
@@ -147,8 +148,7 @@ def evaluate(
         longest = max(longest, time.monotonic() - began)
         return result
 
-    # each iteration needs memory of its own
-    with ThreadPoolExecutor(max(1, min(int(cores), MAX_CELLS // examples.X.size))) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         # in this order, so that curves begin as soon as a thread has no iteration left to do
         results = [pool.submit(iteration, number) for number in range(n_iterations)]
         found: dict[str, Future[Any]] = {}
@@ -191,11 +191,11 @@ class _Fits:
         self._samples = Samples(examples.X, codes, classes, None, examples.feature_names)
         self._recipe: Recipe
 
-    def choose(self, counts: Counts) -> None:
+    def choose(self, counts: Counts, threads: int) -> None:
         """Choose the recipe from all that one iteration does not test."""
         from mlcore import blend
 
-        self._recipe = blend.choose(self._task(self.examples.counts - counts))
+        self._recipe = blend.choose(self._task(self.examples.counts - counts), threads)
 
     def test(self, counts: Counts) -> tuple[Floats, Classifier]:
         """Learn from all that is not tested."""

@@ -19,6 +19,19 @@ def cells(n_features: int, n_classes: int = 2) -> int:
     return max(n_features, LEAST_FEATURES) * (n_classes if n_classes > 2 else 1)
 
 
+def n_threads(cores: float, n_cells: int) -> int:
+    """Return how many threads may learn from so many cells, as each needs memory of its own.
+
+    Parameters
+    ----------
+    cores : float
+        Processors that there are, which may be a part of one.
+    n_cells : int
+        Distinct samples times features.
+    """
+    return max(1, min(int(cores), MAX_CELLS // max(n_cells, 1)))
+
+
 @dataclass(frozen=True)
 class Need:
     """What some kind of work needs, as it was measured.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,29 @@ TINY_CLASS = 3
 _UNSEEN = 0.5  # samples that each class counts as beforehand: Krichevsky and Trofimov, 1981
 _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this many
 _FOLDS = 5
-# how many of them are tested for so many distinct samples: of more fewer say enough
-_TESTED = ((500, 5), (4_000, 3), (np.inf, 1))
+_LARGE = 4_000  # distinct samples, beyond which a fold says so much that what lags in it is left
+# how many folds are tested for so many distinct samples: of more fewer say enough
+_TESTED = ((500, 5), (_LARGE, 3), (np.inf, 1))
+
+
+class Memo:
+    """What is made once for each key, also where several threads ask for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._made: dict[Hashable, Future[Any]] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, which one thread calls while others wait for it."""
+        with self._lock:
+            known = key in self._made
+            future: Future[T] = self._made.setdefault(key, Future())
+        if not known:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
 
 
 @dataclass(frozen=True)
@@ -51,7 +74,7 @@ class Samples:
     classes: tuple[int, ...]
     prior: Classifier | None = None
     feature_names: tuple[str, ...] = ()
-    _known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Name the features that have no name."""
@@ -61,7 +84,7 @@ class Samples:
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, which is called once for each key."""
-        return _once(self._known, key, make)
+        return self._memo.once(key, make)
 
     def task(self, weights: Floats) -> Task:
         """Return the task to learn from these samples.
@@ -139,11 +162,11 @@ class Task:
     weights: Floats
     learned: tuple[int, ...]
     shares: tuple[float, ...]
-    _known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, which is called once for each key."""
-        return _once(self._known, key, make)
+        return self._memo.once(key, make)
 
     def weighted(self, weights: Floats) -> Task:
         """Return the task with other weights, where 0 leaves a sample out."""
@@ -191,9 +214,9 @@ class Task:
         return replace(self, used=used, weights=weights[used])
 
     @property
-    def has_one_fold(self) -> bool:
-        """Whether the samples are so many that one fold says enough."""
-        return self._n_tested == 1
+    def is_large(self) -> bool:
+        """Whether the samples are so many that each fold says much."""
+        return len(self.y) > _LARGE
 
     @property
     def _n_tested(self) -> int:
@@ -232,9 +255,3 @@ class Fold:
     whole: Task
     learned: Task
     tested: Task
-
-
-def _once(known: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
-    if key not in known:
-        known[key] = make()
-    return cast(T, known[key])

@@ -8,7 +8,7 @@ from mlcore import columns, duration, errors
 from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
-from mlcore.memory import MAX_CELLS, TO_LEARN
+from mlcore.memory import MAX_CELLS, TO_LEARN, n_threads
 
 
 def train(
@@ -70,11 +70,15 @@ def train(
         raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
     TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
     duration.require(deadline, examples, len(dataset.feature_names), cores)
-    return fit(examples, dataset.feature_names, prior), examples
+    threads = n_threads(cores, examples.X.size)
+    return fit(examples, dataset.feature_names, prior, threads), examples
 
 
 def fit(
-    examples: Examples, feature_names: tuple[str, ...], prior: Classifier | None = None
+    examples: Examples,
+    feature_names: tuple[str, ...],
+    prior: Classifier | None = None,
+    threads: int = 1,
 ) -> Classifier:
     """Fit a classifier on these columns of examples of two classes, or of any with a prior."""
     from mlcore import blend
@@ -85,4 +89,4 @@ def fit(
     codes = np.searchsorted(classes, examples.y)
     samples = Samples(X, codes, classes, prior, feature_names)
     task = samples.task(examples.counts.astype(float))
-    return blend.fit(task, blend.choose(task))
+    return blend.fit(task, blend.choose(task, threads), threads)

@@ -50,6 +50,11 @@ class Candidate:
     from_prior: bool = False
 
     @property
+    def kind(self) -> tuple[str, bool]:
+        """Those that differ in their setting only."""
+        return self.family, self.from_prior
+
+    @property
     def group(self) -> tuple[str, bool]:
         """Those of which one becomes a part."""
         family = FAMILIES[self.family]
@@ -80,13 +85,13 @@ class Trials:
 
     Parameters
     ----------
-    one_fold : bool, default=True
-        Whether one fold decides. Then what lags in it is left at once; else `drop` sees to that
+    leave : bool, default=True
+        Whether a fold says so much that what lags in it is left within it; else `drop` sees to that
         after each, and what is behind alone may still better a blend of few samples.
     """
 
-    def __init__(self, one_fold: bool = True) -> None:
-        self._one_fold = one_fold
+    def __init__(self, leave: bool = True) -> None:
+        self._leave = leave
         self._logs: dict[Candidate, list[Floats]] = {}  # of what the true classes got
         self._all: dict[Candidate, list[Matrix]] = {}  # what all classes got
         self._truth: list[Indices] = []
@@ -132,18 +137,20 @@ class Trials:
 
     def is_open(self, candidate: Candidate) -> bool:
         """Say whether a candidate is worth a try in this fold."""
-        kind = candidate.family, candidate.from_prior
-        tried = [asked for asked in self._here if (asked.family, asked.from_prior) == kind]
-        if tried and all(map(self.lags, tried)):
+        tried = [log for asked, (_, log) in self._here.items() if asked.kind == candidate.kind]
+        if tried and all(map(self._lags, tried)):
             return False
         return self._open is None or candidate in self._open or candidate == IMPORTED
 
-    def lags(self, asked: Candidate) -> bool:
-        """Say whether a candidate is far behind the best of the one fold."""
-        if not self._one_fold:
+    def lags(self, p: Floats) -> bool:
+        """Say whether what a candidate gives is far behind the best that this fold has seen."""
+        return self._lags(log_true(p, self._truth[-1]))
+
+    def _lags(self, log: Floats) -> bool:
+        if not self._leave or not self._here:
             return False
         _, best = max(self._here.values(), key=lambda so_far: so_far[0])
-        return _excess(best - self._here[asked][1], self._weights[-1]) > _LAGGING
+        return _excess(best - log, self._weights[-1]) > _LAGGING
 
     def drop(self) -> None:
         """Leave open what is in the blend so far, and settings that may well be better."""

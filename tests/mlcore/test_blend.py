@@ -178,7 +178,7 @@ def _drawn(n_samples, n_classes, noise):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribute, clear):
     family = FAMILIES[name]
-    for noise, is_clear in ((0.05, True), (2.5, False)):
+    for noise, is_clear in ((0.02, True), (2.5, False)):
         fold = next(_drawn(1_500, n_classes, noise).folds())
         _, best = min(
             (metrics.log_loss(fold.tested.y, p), getattr(setting, attribute))
@@ -206,6 +206,25 @@ def test_what_lags_far_behind_is_not_tried_with_other_settings(monkeypatch):
     )
     assert "linear" not in weights_of(fit(X, y))
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize("n_samples", [200, 600, 4_100])
+def test_several_threads_choose_and_fit_the_same(n_samples):
+    models = set()
+    for threads in (1, 2, 5):
+        task = _drawn(n_samples, 2, noise=0.5)
+        recipe = blend.choose(task, threads)
+        models.add(blend.fit(task, recipe, threads).to_bytes())
+    assert len(models) == 1
+
+
+def test_a_failure_in_a_thread_is_not_kept_for_itself(monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(FAMILIES["linear"], "fit", fail)
+    with pytest.raises(MemoryError):
+        blend.choose(_drawn(200, 2, noise=0.5), 2)
 
 
 def test_a_given_recipe_is_followed():

@@ -156,7 +156,7 @@ def test_the_iterations_differ(result):
 def test_the_recipe_is_chosen_once(monkeypatch):
     chosen = []
     choose = blend.choose
-    monkeypatch.setattr(blend, "choose", lambda task: chosen.append(task) or choose(task))
+    monkeypatch.setattr(blend, "choose", lambda *args: chosen.append(args) or choose(*args))
     evaluate(make_obvious(30), 5)
     assert len(chosen) == 1
 

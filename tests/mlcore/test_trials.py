@@ -71,10 +71,12 @@ def test_what_is_far_behind_in_a_fold_is_left(likelihood, lags):
     best, net, other_net = Candidate("sharp", 1), Candidate("net", 1.0), Candidate("net", 2.0)
 
     def results():
+        assert not trials.lags(probabilities(likelihood * 200))
         yield best, best, probabilities([0.9, 0.6] * 200)
         assert trials.is_open(net)
-        yield net, net, probabilities(likelihood * 200)
-        assert trials.lags(net) == lags
+        p = probabilities(likelihood * 200)
+        assert trials.lags(p) == lags
+        yield net, net, p
         assert trials.is_open(other_net) != lags
 
     add(trials, results(), 400)
@@ -82,13 +84,14 @@ def test_what_is_far_behind_in_a_fold_is_left(likelihood, lags):
 
 def test_with_several_folds_nothing_is_left_within_one():
     """What is far behind alone may better a blend."""
-    trials = Trials(one_fold=False)
+    trials = Trials(leave=False)
     best, net = Candidate("sharp", 1), Candidate("net", 1.0)
 
     def results():
         yield best, best, probabilities([0.9, 0.6] * 200)
-        yield net, net, probabilities([0.6, 0.5] * 200)
-        assert not trials.lags(net)
+        p = probabilities([0.6, 0.5] * 200)
+        assert not trials.lags(p)
+        yield net, net, p
         assert trials.is_open(Candidate("net", 2.0))
 
     add(trials, results(), 400)
