@@ -29,7 +29,7 @@ _MOST_UNITS = 100  # a sample seen more often is dealt to the folds like this ma
 _FOLDS = 5
 _LARGE = 4_000  # distinct samples, beyond which a fold says so much that what lags in it is left
 # how many folds are tested for so many distinct samples: of more fewer say enough
-_TESTED = ((500, 5), (_LARGE, 3), (np.inf, 1))
+_TESTED = ((500, 5), (_LARGE, 3), (7_000, 2), (np.inf, 1))
 
 
 class Memo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class Candidate:
         """Those of which one becomes a part."""
         family = FAMILIES[self.family]
         return family.group or family.name, self.from_prior
+
+    def weighed(self, weight: float) -> Candidate:
+        """Return the candidate as a part of so much weight."""
+        return replace(self, setting=FAMILIES[self.family].weighed(self.setting, weight))
 
 
 IMPORTED = Candidate("prior", None, from_prior=True)
@@ -198,12 +202,13 @@ class Trials:
     def recipe(self) -> Recipe:
         """Return the mixture of each group's best that makes held-out samples most likely."""
         parts, judged = self._blend()
+        weighed = tuple((candidate.weighed(share), share) for candidate, share in parts)
         weighted = [
             share * _of_all_folds(self._all, judges)
             for (_, share), judges in zip(parts, judged, strict=True)
         ]
         truth, weights = np.concatenate(self._truth), np.concatenate(self._weights)
-        return Recipe(parts, _sharpness(np.sum(weighted, axis=0), truth, weights))
+        return Recipe(weighed, _sharpness(np.sum(weighted, axis=0), truth, weights))
 
     def _blend(self) -> tuple[tuple[tuple[Candidate, float], ...], list[list[Candidate]]]:
         """Return the parts of that mixture, and who speaks for each in each fold."""

@@ -17,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.families.family import Setting
-from mlcore.families.trees import MAX_DEPTH, FoldByFold, Forest
+from mlcore.families.trees import MAX_DEPTH, Forest, Forests, Growing
 
 if TYPE_CHECKING:
-    from mlcore.task import Fold
+    from mlcore.task import Task
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Matrix = NDArray[np.float32]
 
+_SEED = 1
 _LEVELS = 63  # of a feature at most: what a prediction computes grows with them
 _LARGEST = np.finfo(np.float32).max
-_MOST_SAMPLES = 1_500  # more would cost a tree more than they bring
-_TREES = 25  # for each fold, at most
+_LEAST, _MOST = 60, 300  # of all trees; the number falls where each takes longer
+_SAMPLES = 240_000  # that all learn from together
 _TRIES = 6  # to find a split of a node, as most features may be the same in all its samples
 # samples of all classes that a leaf holds before any other: without them a few trees would call
 # impossible what they have not seen
@@ -38,45 +39,43 @@ _ROUNDING = 1e-9  # of sums of weights
 
 
 @dataclass(frozen=True)
-class Growth:
+class Growth(Growing):
     """How to grow trees.
 
     Attributes
     ----------
-    min_weight : float
-        The least that the samples of a leaf weigh together.
     draws : int
         How many random splits each node chooses from.
-    n_trees : int
-        For each fold.
     """
 
-    min_weight: float
     draws: int
-    n_trees: int = _TREES
 
 
-class ExtraTrees(FoldByFold):
+_WHOLE = Growth(1.0, draws=4)  # for many classes and little noise
+_CUT = Growth(4.0, draws=8)
+
+
+class ExtraTrees(Forests):
     """Extremely randomised trees; a setting is a `Growth`."""
 
     name = "extra trees"
-    quick = Growth(min_weight=5.0, draws=4)
+    quick = Growth(5.0, draws=4, weight=0.1)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        if n_samples > 4_000:
+        if n_samples > 7_000:
             return ()
-        # whole trees suit many classes and little noise; others need not be as many
-        few = min(_TREES, max(10, 20_000 // n_samples))
-        return Growth(min_weight=1.0, draws=6), Growth(min_weight=4.0, draws=8, n_trees=few)
+        return (_WHOLE, _CUT) if n_samples <= 4_000 else (_WHOLE,)
 
-    def grow(self, fold: Fold, setting: Setting) -> Forest:
-        """Return trees that have learned from what a fold does not test."""
-        task, growth = fold.learned, cast(Growth, setting)
+    def most_trees(self, task: Task) -> int:
+        """Return how many trees a forest has that has all the weight."""
+        return min(_MOST, max(_LEAST, _SAMPLES // len(task.y)))
+
+    def grow(self, task: Task, setting: Growing, n_trees: int) -> Forest:
+        """Grow so many trees."""
         levels = task.samples.once("levels", lambda: Levels.of(task.samples.X))
-        random = np.random.default_rng(fold.number)
         of_task = (task.used, task.y, task.weights, task.n_classes)
-        return grow(levels, *of_task, growth, random).forest()
+        return grow(levels, *of_task, cast(Growth, setting), n_trees).forest()
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def grow(
     weights: Floats,
     n_classes: int,
     growth: Growth,
-    random: np.random.Generator,
+    n_trees: int,
 ) -> Grown:
     """Grow trees, a level of all of them at a time.
 
@@ -210,17 +209,14 @@ def grow(
         How often each was seen.
     n_classes : int
     growth : Growth
-    random : Generator
+    n_trees : int
     """
+    random = np.random.default_rng(_SEED)
     n_columns, n_samples = levels.numbers.shape
     numbers = levels.numbers.ravel()
-    n_trees, size = growth.n_trees, min(len(y), _MOST_SAMPLES)
     # places in `used`, those of each node that still grows in a row
-    at = np.tile(np.arange(size), n_trees)
-    if size < len(y):
-        bags = [random.choice(len(y), size, replace=False) for _ in range(n_trees)]
-        at = np.concatenate(bags)
-    sizes, tries = np.full(n_trees, size), np.zeros(n_trees, dtype=np.intp)
+    at = np.tile(np.arange(len(y)), n_trees)
+    sizes, tries = np.full(n_trees, len(y)), np.zeros(n_trees, dtype=np.intp)
     nodes = np.arange(n_trees)  # their numbers
     most = 2 * len(at)
     column, left = np.full(most, -1), np.full(most, -1)

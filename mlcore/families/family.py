@@ -97,6 +97,10 @@ class Family(ABC):
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Part:
         """Fit with one setting, and with an imported model or not."""
 
+    def weighed(self, setting: Setting, weight: float) -> Setting:
+        """Return the setting for a part of so much weight: what weighs little may cost little."""
+        return setting
+
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, NDArray[np.float64]]]:

@@ -11,31 +11,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcore.families.boosting import BINNING, COARSE, flattened, n_varying
 from mlcore.families.family import Setting
 from mlcore.families.lightgbm_library import Binned, Booster
-from mlcore.families.trees import MAX_DEPTH, FoldByFold, Forest, joined
+from mlcore.families.trees import MAX_DEPTH, Forest, Forests, Growing
 
 if TYPE_CHECKING:
-    from mlcore.task import Fold, Task
+    from mlcore.task import Task
 
-# trees for each fold, and for each class of more than two; fewer where each takes longer
-_MOST_TREES, _FEWEST_TREES = 25, 6
-_CELLS = 800_000  # samples times features that vary, which a fold's trees look at together
+# of all trees, for each class of more than two; the number falls where each takes longer
+_LEAST, _MOST = 40, 300
+_CELLS = 12_000_000  # samples times features that vary, which all look at together
 _SEED = 1
 # coarse values say as much where trees are averaged, and take less time to grow and to predict
 _BINNING = BINNING | COARSE
 
 
 @dataclass(frozen=True)
-class Bagging:
+class Bagging(Growing):
     """How to grow trees.
 
     Attributes
     ----------
-    min_weight : float
-        The least that the samples of a leaf weigh together.
     max_features : float
         Share of the features among which each node chooses.
     max_samples : float
@@ -44,7 +43,6 @@ class Bagging:
         Whether each feature has one threshold for a node, drawn at random.
     """
 
-    min_weight: float
     max_features: float = 0.6
     max_samples: float = 0.63
     extra_trees: bool = False
@@ -54,7 +52,7 @@ _BEST = Bagging(min_weight=12.0)
 _RANDOM = Bagging(min_weight=12.0, max_samples=0.9, extra_trees=True)
 
 
-class RandomForest(FoldByFold):
+class RandomForest(Forests):
     """Random forest; a setting is a `Bagging`."""
 
     name = "forest"
@@ -64,12 +62,18 @@ class RandomForest(FoldByFold):
         """Return the settings to try for so many distinct samples."""
         return (_BEST, _RANDOM) if n_samples <= 4_000 else ()
 
-    def grow(self, fold: Fold, setting: Setting) -> Forest:
-        """Return trees that have learned from what a fold does not test."""
-        return grow(fold.learned, cast(Bagging, setting))
+    def most_trees(self, task: Task) -> int:
+        """Return how many trees a forest has that has all the weight."""
+        n_forests = 1 if task.n_classes == 2 else task.n_classes
+        n_cells = n_forests * len(task.y) * max(1, n_varying(task.samples))
+        return min(_MOST, max(_LEAST, _CELLS // n_cells))
+
+    def grow(self, task: Task, setting: Growing, n_trees: int) -> Forest:
+        """Grow so many trees, for each class of more than two."""
+        return grow(task, cast(Bagging, setting), n_trees)
 
 
-def grow(task: Task, bagging: Bagging) -> Forest:
+def grow(task: Task, bagging: Bagging, n_trees: int) -> Forest:
     """Grow trees that tell class 1 from class 0, or each of more than two from all others."""
     samples, n_classes = task.samples, task.n_classes
     binned = samples.once("coarsely binned", lambda: Binned.of(samples.X, _BINNING))
@@ -90,8 +94,6 @@ def grow(task: Task, bagging: Bagging) -> Forest:
         **_BINNING,
     }
     codes = [1] if n_classes == 2 else list(range(n_classes))
-    n_cells = len(codes) * len(task.y) * max(1, n_varying(samples))
-    n_trees = min(_MOST_TREES, max(_FEWEST_TREES, _CELLS // n_cells))
     forests = []
     for score, code in enumerate(codes):
         truth = task.y == code
@@ -104,7 +106,32 @@ def grow(task: Task, bagging: Bagging) -> Forest:
             truth, weights=task.weights
         )
         value = np.zeros((len(mean), len(codes)))
-        value[:, score] = mean * (len(codes) / n_trees)  # as others say nothing of this class
+        value[:, score] = mean / n_trees
         nodes = (trees.feature, trees.left, trees.right, trees.threshold, trees.missing)
         forests.append(Forest(trees.roots, *nodes, value, n_scores=len(codes)))
-    return joined(forests)
+    return _together(forests)
+
+
+def _together(forests: Sequence[Forest]) -> Forest:
+    """Return forests that speak of other classes each as one."""
+    sizes = [len(forest.feature) for forest in forests]
+    starts = np.cumsum(sizes) - sizes
+
+    def nodes(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(forest, name) for forest in forests])
+
+    def places(name: str) -> NDArray[np.int32]:
+        pairs = zip(forests, starts, strict=True)
+        moved = [getattr(forest, name) + start for forest, start in pairs]
+        return np.concatenate(moved).astype(np.int32)
+
+    return Forest(
+        roots=places("roots"),
+        feature=nodes("feature"),
+        left=places("left"),
+        right=places("right"),
+        threshold=nodes("threshold"),
+        missing=nodes("missing"),
+        value=nodes("value"),
+        n_scores=forests[0].n_scores,
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ _FEW_SAMPLES = 200
 _LARGE_TREE = 100
 _WALKED = 1 << 18  # samples times trees at a time: small enough for the cache
 _MAX_NODES = 5_000_000
+_FEWEST_TREES = 5  # of a forest
+# this share of a forest's trees, and no more than so many, say how good it is
+_TRIED, _MOST_TRIED = 0.15, 25
 _MAX_TREES = 1_000  # for each score
 MAX_DEPTH = 100
 
@@ -241,55 +244,51 @@ class Forest(Trees):
         return values
 
 
-class FoldByFold(Family):
-    """Families of forests, which are grown fold by fold.
+@dataclass(frozen=True)
+class Growing:
+    """How to grow a forest.
 
-    Each fold's trees have learned all but what the fold tests. Together they have learned
-    everything, so that no more need to grow. One of these families becomes a part of the blend.
+    Attributes
+    ----------
+    min_weight : float
+        The least that the samples of a leaf weigh together.
+    weight : float
+        The forest's own in the blend: the less, the fewer trees suffice.
     """
+
+    min_weight: float
+    weight: float = field(default=1.0, kw_only=True)
+
+
+class Forests(Family):
+    """Families of forests, of which one becomes a part of the blend; a setting is a `Growing`."""
 
     part = Forest
     uses_prior = (False,)
     group = "forest"
 
     @abstractmethod
-    def grow(self, fold: Fold, setting: Setting) -> Forest:
-        """Return trees that have learned from what a fold does not test."""
+    def most_trees(self, task: Task) -> int:
+        """Return how many trees a forest has that has all the weight."""
+
+    @abstractmethod
+    def grow(self, task: Task, setting: Growing, n_trees: int) -> Forest:
+        """Grow so many trees; of more than two classes perhaps so many for each."""
+
+    def weighed(self, setting: Setting, weight: float) -> Setting:
+        """Return the setting for a part of so much weight."""
+        return replace(cast(Growing, setting), weight=weight)
 
     def fit(self, task: Task, setting: Setting, from_prior: bool) -> Forest:
-        """Return the trees of all folds."""
-        return joined([self._grown(fold, setting) for fold in task.folds()])
+        """Grow a forest."""
+        growing = cast(Growing, setting)
+        n_trees = max(_FEWEST_TREES, round(growing.weight * self.most_trees(task)))
+        return self.grow(task, growing, n_trees)
 
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, NDArray[np.float64]]]:
-        """Yield what a fold's trees give to the samples that it holds out."""
-        yield setting, self._grown(fold, setting).predict_proba(fold.tested.X, None)
-
-    def _grown(self, fold: Fold, setting: Setting) -> Forest:
-        return fold.whole.once((setting, fold.number), lambda: self.grow(fold, setting))
-
-
-def joined(forests: Sequence[Forest]) -> Forest:
-    """Return the mean of forests."""
-    sizes = [len(forest.feature) for forest in forests]
-    starts = np.cumsum(sizes) - sizes
-
-    def nodes(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(forest, name) for forest in forests])
-
-    def places(name: str) -> NDArray[np.int32]:
-        pairs = zip(forests, starts, strict=True)
-        moved = [getattr(forest, name) + start for forest, start in pairs]
-        return np.concatenate(moved).astype(np.int32)
-
-    return Forest(
-        roots=places("roots"),
-        feature=nodes("feature"),
-        left=places("left"),
-        right=places("right"),
-        threshold=nodes("threshold"),
-        missing=nodes("missing"),
-        value=nodes("value") / len(forests),
-        n_scores=forests[0].n_scores,
-    )
+        """Yield what a few trees give to the samples that a fold holds out."""
+        n_trees = min(_MOST_TRIED, round(_TRIED * self.most_trees(fold.learned)))
+        trees = self.grow(fold.learned, cast(Growing, setting), n_trees)
+        yield setting, trees.predict_proba(fold.tested.X, None)

@@ -19,8 +19,8 @@ BOOSTING = Boosting(7, 0.1, 1.0, 0.5, 1.0, rounds=25)
 LINEAR = Recipe(((Candidate("linear", 1.0), 1.0),))
 NET = Recipe(((Candidate("net", Layer(1.0)), 1.0),))
 TREES = Recipe(((Candidate("sharp", BOOSTING), 1.0),))
-FOREST = Recipe(((Candidate("forest", Bagging(min_weight=3.0)), 1.0),))
-EXTRA_TREES = Recipe(((Candidate("extra trees", Growth(min_weight=3.0, draws=4)), 1.0),))
+FOREST = Recipe(((Candidate("forest", Bagging(3.0, weight=0.1)), 1.0),))
+EXTRA_TREES = Recipe(((Candidate("extra trees", Growth(3.0, draws=4, weight=0.1)), 1.0),))
 BLEND = Recipe(tuple((recipe.parts[0][0], 0.25) for recipe in (LINEAR, NET, TREES, FOREST)))
 
 

@@ -1,29 +1,22 @@
 """Extremely randomised trees: what is stored predicts what was grown."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcore.families import extra_trees
 from mlcore.families.extra_trees import Growth, Levels, grow
-from mlcore.families.trees import joined
-from mlcore.task import Samples
 from tests.mlcore.builders import make_course
 
 COURSES = {n: make_course(250, n_classes=n, minority=0.4, noise=0.5) for n in (2, 3)}
 WHOLE, CAREFUL = Growth(min_weight=1.0, draws=6), Growth(min_weight=20.0, draws=3)
 
 
-def grown(X, y, weights=None, growth=WHOLE, n_trees=5, seed=0):
+def grown(X, y, weights=None, growth=WHOLE, n_trees=5):
     X, y = np.asarray(X, dtype=np.float32), np.asarray(y).astype(int)
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
-    random = np.random.default_rng(seed)
     n_classes = int(y.max()) + 1
-    growth = replace(growth, n_trees=n_trees)
-    return grow(Levels.of(X), np.arange(len(y)), y, weights, n_classes, growth, random)
+    return grow(Levels.of(X), np.arange(len(y)), y, weights, n_classes, growth, n_trees)
 
 
 def leaves_of(trees, n_samples):
@@ -56,15 +49,6 @@ def test_what_is_stored_predicts_what_was_grown(n_classes, gaps, growth):
     assert expected.shape == (len(X), n_classes)
     assert np.ptp(expected[:, 0]) > 0.3
     np.testing.assert_allclose(trees.forest().predict_proba(X, None), expected, atol=1e-5)
-
-
-def test_several_are_averaged():
-    course = COURSES[3]
-    one, other = grown(course.X, course.y), grown(course.X, course.y, growth=CAREFUL, seed=1)
-    expected = (mean_of(one, 250) + mean_of(other, 250)) / 2
-    both = joined([one.forest(), other.forest()])
-    assert len(both.roots) == 10
-    np.testing.assert_allclose(both.predict_proba(course.X, None), expected, atol=1e-5)
 
 
 @given(st.integers(0, 2**32), st.sampled_from([2, 3]))
@@ -137,23 +121,3 @@ def test_no_leaf_weighs_less_than_it_must():
     _, sizes = np.unique(leaves_of(trees, 250), return_counts=True)
     assert len(sizes) == (trees.column < 0).sum() > 2 * trees.n_trees
     assert sizes.min() >= 10
-
-
-def test_a_tree_never_costs_more_than_so_many_samples(monkeypatch):
-    course = COURSES[2]
-    monkeypatch.setattr(extra_trees, "_MOST_SAMPLES", 20)
-    few = grown(course.X, course.y, n_trees=40)
-    assert len(few.column) < 40 * 2 * 20
-    roots = few.value[:40, 1]
-    assert len(np.unique(roots)) > 5  # each tree has samples of its own
-    assert roots.mean() == pytest.approx(course.y.mean(), abs=0.05)
-
-
-def test_each_fold_s_trees_have_not_seen_what_it_tests():
-    """Its part of the choice is fair, and its trees together have learned everything."""
-    course = COURSES[2]
-    task = Samples(course.X, course.y, (0, 1)).task(np.ones(250))
-    tested = np.concatenate([fold.tested.used for fold in task.folds()])
-    assert sorted(tested.tolist()) == list(range(250))
-    for fold in task.folds():
-        assert not set(fold.learned.used) & set(fold.tested.used)

@@ -44,7 +44,7 @@ def test_it_predicts_like_the_library(n_classes, gaps, bagging, monkeypatch):
     course = COURSES[n_classes]
     X = with_gaps(course.X) if gaps else course.X
     said = said_by_lightgbm(monkeypatch)
-    p = grow(task_of(X, course.y), bagging).predict_proba(X, None)
+    p = grow(task_of(X, course.y), bagging, 10).predict_proba(X, None)
     assert p.shape == (len(X), n_classes)
     assert np.ptp(p[:, 0]) > 0.5
     expected = np.stack([booster.predict(X) for booster in said], axis=1)
@@ -56,7 +56,7 @@ def test_it_predicts_like_the_library(n_classes, gaps, bagging, monkeypatch):
 
 def test_samples_without_information_get_the_shares_of_the_classes():
     task = task_of(np.ones((40, 3)), np.arange(40) < 10)
-    p = grow(task, CAREFUL).predict_proba(task.X, None)
+    p = grow(task, CAREFUL, 10).predict_proba(task.X, None)
     np.testing.assert_allclose(p, np.tile([0.75, 0.25], (40, 1)), atol=1e-9)
 
 
@@ -64,7 +64,7 @@ def test_no_tree_is_deeper_than_what_can_be_stored():
     """Each split takes one sample of the row, as far as anybody may go."""
     x = np.arange(3_000)[:, None]
     task = task_of(x, x[:, 0] % 2)
-    part = grow(task, WHOLE)
+    part = grow(task, WHOLE, 10)
     level, depth = part.roots, 0
     while len(level):
         inner = level[part.left[level] != level]
@@ -72,11 +72,17 @@ def test_no_tree_is_deeper_than_what_can_be_stored():
     assert 10 < depth <= MAX_DEPTH + 1
 
 
-def test_folds_are_averaged():
-    task = task_of(COURSES[2].X, COURSES[2].y)
-    folds = [grow(fold.learned, WHOLE).predict_proba(task.X, None) for fold in task.folds()]
-    p = FAMILIES["forest"].fit(task, WHOLE, False).predict_proba(task.X, None)
-    np.testing.assert_allclose(p, np.mean(folds, axis=0), atol=1e-5)
+@pytest.mark.parametrize("recipe", [FOREST, EXTRA_TREES])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_more_a_forest_weighs_the_more_trees_it_has(recipe, n_classes):
+    family, part = FAMILIES[recipe.parts[0][0].family], recipe.parts[0][0]
+    task = task_of(COURSES[n_classes].X, COURSES[n_classes].y)
+    sizes = [
+        len(family.fit(task, family.weighed(part.setting, weight), False).roots)
+        for weight in (0.05, 0.2, 1.0)
+    ]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert sizes[2] == pytest.approx(5 * sizes[1], rel=0.05)
 
 
 @pytest.mark.parametrize("recipe", [FOREST, EXTRA_TREES])

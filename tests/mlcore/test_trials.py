@@ -7,6 +7,7 @@ import pytest
 
 from mlcore.classifier import Classifier
 from mlcore.estimator import BlendedClassifier
+from mlcore.families.forest import Bagging
 from mlcore.trials import Candidate, Trials
 from tests.mlcore.builders import BLEND, make_course
 
@@ -47,6 +48,13 @@ def test_what_is_more_likely_weighs_more():
     weights = shares(tried({("linear", 1.0): [0.8] * 50, ("net", 1.0): [0.6] * 50}).recipe())
     assert weights["linear"] > 0.8
     assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_a_forest_is_told_what_it_weighs():
+    forest, linear = ("forest", Bagging(1.0)), ("linear", 1.0)
+    parts = tried({forest: [0.7] * 50, linear: [0.8] * 50}).recipe().parts
+    (told,) = [(part.setting.weight, weight) for part, weight in parts if part.family == "forest"]
+    assert told[0] == told[1] < 0.5
 
 
 def test_a_family_is_judged_by_settings_that_other_folds_chose():
