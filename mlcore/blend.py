@@ -98,11 +98,14 @@ def _tried(
 ) -> Iterator[tuple[Candidate, Candidate, Floats]]:
     """Yield what candidates give to a fold's held-out samples, to `Trials.add`.
 
-    One of each kind is tried first, side by side; then all others that `Trials` has not closed.
+    The first of all sets the mark, and beside it the first of each kind is tried that would not be
+    left anyway; then all others that `Trials` has not closed.
     """
     firsts: dict[Hashable, Candidate] = {}
     for candidate in filter(trials.is_open, candidates):
-        firsts.setdefault(candidate.kind, candidate)
+        family = FAMILIES[candidate.family]
+        if not firsts or family.n_results(candidate.setting) <= family.fair_after:
+            firsts.setdefault(candidate.kind, candidate)
 
     def results(asked: Candidate) -> list[tuple[Candidate, Candidate, Floats]]:
         family, found = FAMILIES[asked.family], []

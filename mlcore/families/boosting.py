@@ -73,6 +73,10 @@ class Boosted(Family):
         booster.update(boosting.rounds)
         return flattened(booster.text(), task.n_classes, from_prior)
 
+    def n_results(self, setting: Setting) -> int:
+        """Return how many results `tried` yields at most."""
+        return cast(Boosting, setting).rounds // _STEP
+
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, Floats]]:

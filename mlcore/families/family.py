@@ -101,6 +101,10 @@ class Family(ABC):
         """Return the setting for a part of so much weight: what weighs little may cost little."""
         return setting
 
+    def n_results(self, setting: Setting) -> int:
+        """Return how many results `tried` yields at most."""
+        return 1
+
     def tried(
         self, fold: Fold, setting: Setting, from_prior: bool
     ) -> Iterator[tuple[Setting, NDArray[np.float64]]]:

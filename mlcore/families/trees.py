@@ -36,7 +36,7 @@ _WALKED = 1 << 18  # samples times trees at a time: small enough for the cache
 _MAX_NODES = 5_000_000
 _FEWEST_TREES = 5  # of a forest
 # this share of a forest's trees, and no more than so many, say how good it is
-_TRIED, _MOST_TRIED = 0.15, 25
+_TRIED, _MOST_TRIED = 0.15, 20
 _MAX_TREES = 1_000  # for each score
 MAX_DEPTH = 100
 
