@@ -227,6 +227,19 @@ def test_a_failure_in_a_thread_is_not_kept_for_itself(monkeypatch):
         blend.choose(_drawn(200, 2, noise=0.5), 2)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_of_features_with_many_values_a_tree_chooses_from_some(share):
+    """Each costs it time; one with a usual value, as Moodle's indicators, next to none."""
+    random = np.random.default_rng(0)
+    values = random.uniform(-1, 1, (3_000, 300))
+    X = np.where(random.random(values.shape) < share, values, np.nan)
+    bushy = replace(BOOSTING, num_leaves=1_000, feature_fraction=1.0, min_sum_hessian=0.1, rounds=1)
+    recipe = Recipe(((Candidate("sharp", bushy), 1.0),))
+    (tree,) = fit(X, random.random(3_000) < 0.5, recipe).classifier_.parts
+    n_used = len(tree.used())
+    assert (n_used <= 150) is (share == 1)
+
+
 def test_a_given_recipe_is_followed():
     course = make_course(60)
     model = fit(course.X, course.y, BLEND)
