@@ -23,7 +23,7 @@ Matrix = NDArray[np.float32]
 _SEED = 1
 _MANY_SAMPLES = 4_000  # beyond which fewer bins save a third of the time, at equal log-loss
 # of so many some say enough of how values spread; LightGBM takes 12 bytes for each of theirs
-COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 50_000}
+COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 20_000}
 _STEP = 10  # rounds between held-out scores
 # Features with many values, of which a tree chooses from no more than so many: each takes its time
 # anew for each tree. Moodle's indicators have few, those of a real site with 414 are worth 15.

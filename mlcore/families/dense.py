@@ -66,12 +66,13 @@ class Preparation:
         if weights.sum() < _TINY:
             size = np.exp2(np.ceil(np.log2(np.maximum(np.abs(ends).max(axis=0), 1))))
             ends = [-size, size]
-        total = weights @ ~np.take(empty, columns, axis=1)
-        sums = [
-            weights @ np.where(np.isnan(some := np.take(X, places, axis=1)), 0, some)
-            for places in np.split(columns, range(_COLUMNS, len(columns), _COLUMNS))
-        ]
-        fill = np.divide(np.concatenate(sums), total, out=np.zeros(len(columns)), where=total > 0)
+        sums, total = np.zeros(len(columns)), np.zeros(len(columns))
+        for begin in range(0, len(columns), _COLUMNS):
+            here = slice(begin, begin + _COLUMNS)
+            values = np.take(X, columns[here], axis=1)
+            gaps = np.isnan(values)
+            sums[here], total[here] = weights @ np.where(gaps, 0, values), weights @ ~gaps
+        fill = np.divide(sums, total, out=np.zeros(len(columns)), where=total > 0)
         unscaled = cls(
             columns=columns.astype(np.int32),
             flags=flags.astype(np.int32),
@@ -81,7 +82,7 @@ class Preparation:
             mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
             scale=np.ones(len(columns) + len(flags), dtype=np.float32),
         )
-        mean, scale = _moments(unscaled.apply(X), weights)
+        mean, scale = unscaled._moments(X, weights)
         # Moodle's values share one scale, -1 to 1. Standardised, a column that hardly ever varies
         # would weigh as much as one that always does, and fits would find chance in it.
         scale = np.maximum(scale, 1)
@@ -98,6 +99,30 @@ class Preparation:
         prepared -= self.mean
         prepared /= self.scale
         return prepared
+
+    def _moments(
+        self, X: NDArray[np.float32], weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each column's mean and deviation; some at a time, which takes little memory."""
+        width = len(self.columns)
+        means, deviations = np.zeros(len(self.mean)), np.zeros(len(self.mean))
+        for begin in range(0, len(self.mean), _COLUMNS):
+            here = slice(begin, begin + _COLUMNS)
+            some = replace(
+                self,
+                columns=self.columns[here],
+                flags=self.flags[max(0, begin - width) : max(0, begin - width + _COLUMNS)],
+                fill=self.fill[here],
+                low=self.low[here],
+                high=self.high[here],
+                mean=self.mean[here],
+                scale=self.scale[here],
+            )
+            values = some.apply(X).astype(np.float64)
+            means[here] = weights @ values / weights.sum()
+            values -= means[here]
+            deviations[here] = np.sqrt(weights @ np.square(values, out=values) / weights.sum())
+        return means, deviations
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is to be stored."""
@@ -131,19 +156,6 @@ class Preparation:
             vector(arrays, "mean", np.float32, width),
             scale,
         )
-
-
-def _moments(
-    values: NDArray[np.float32], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each column's mean and deviation; some at a time, which takes little memory."""
-    means, deviations = [], []
-    for begin in range(0, values.shape[1], _COLUMNS):
-        some = values[:, begin : begin + _COLUMNS].astype(np.float64)
-        means.append(weights @ some / weights.sum())
-        some -= means[-1]
-        deviations.append(np.sqrt(weights @ np.square(some, out=some) / weights.sum()))
-    return np.concatenate(means), np.concatenate(deviations)
 
 
 def inputs(
