@@ -27,7 +27,7 @@ def require(deadline: float | None, examples: Examples, n_features: int, cores: 
     n_features : int
         and how many of its columns.
     cores : float
-        Processors that there are, which may be a part of one; more than one do not help to fit.
+        Processors that there are, which may be a part of one; more than one are not counted on.
 
     Raises
     ------
