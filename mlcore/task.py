@@ -223,7 +223,7 @@ class Task:
         return next(n for up_to, n in _TESTED if len(self.y) <= up_to)
 
     def folds(self) -> Iterator[Fold]:
-        """Yield fold after fold, the same ones each time; of large data only the first.
+        """Yield fold after fold, the same ones each time; the more samples, the fewer of them.
 
         A sample seen several times is dealt out to the folds like so many samples, class by class.
         """
@@ -237,7 +237,7 @@ class Task:
             fold_of[of_class] = random.permutation(len(of_class)) % n_folds
         for number in range(min(self._n_tested, n_folds)):
             held = self.weights * np.bincount(owner, fold_of == number, len(units)) / units
-            yield Fold(number, self, self.weighted(self.weights - held), self.weighted(held))
+            yield Fold(self.weighted(self.weights - held), self.weighted(held))
 
 
 @dataclass(frozen=True)
@@ -246,12 +246,9 @@ class Fold:
 
     Attributes
     ----------
-    number : int
-    whole, learned, tested : Task
-        All samples, those to learn from, and those that are held out.
+    learned, tested : Task
+        The samples to learn from, and those that are held out.
     """
 
-    number: int
-    whole: Task
     learned: Task
     tested: Task

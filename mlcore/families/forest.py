@@ -56,7 +56,7 @@ class RandomForest(Forests):
     """Random forest; a setting is a `Bagging`."""
 
     name = "forest"
-    quick = Bagging(min_weight=10.0)
+    quick = Bagging(10.0, weight=0.1)
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""

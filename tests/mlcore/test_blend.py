@@ -178,7 +178,7 @@ def _drawn(n_samples, n_classes, noise):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_familys_settings_suit_little_noise_and_much(n_classes, name, attribute, clear):
     family = FAMILIES[name]
-    for noise, is_clear in ((0.02, True), (2.5, False)):
+    for noise, is_clear in ((0.05, True), (2.5, False)):
         fold = next(_drawn(1_500, n_classes, noise).folds())
         _, best = min(
             (metrics.log_loss(fold.tested.y, p), getattr(setting, attribute))

@@ -1,11 +1,13 @@
-"""What a task makes once."""
+"""What a task makes once, and how it is divided into folds."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
-from mlcore.task import Memo
+from mlcore.task import Memo, Samples
+from tests.mlcore.builders import make_course
 
 
 def test_threads_that_ask_together_get_the_same():
@@ -38,3 +40,12 @@ def test_who_waits_for_what_fails_is_told():
         for future in [pool.submit(memo.once, "key", fail) for _ in range(2)]:
             with pytest.raises(ValueError, match="no"):
                 future.result()
+
+
+def test_nothing_that_a_fold_tests_is_learned_in_it_and_all_folds_test_everything():
+    course = make_course(250, minority=0.4, noise=0.5)
+    task = Samples(course.X, course.y, (0, 1)).task(np.ones(250))
+    tested = np.concatenate([fold.tested.used for fold in task.folds()])
+    assert sorted(tested.tolist()) == list(range(250))
+    for fold in task.folds():
+        assert not set(fold.learned.used) & set(fold.tested.used)
