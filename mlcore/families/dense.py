@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MAX_UNITS = 1_000  # of a layer
 _TINY = 16  # samples; fewer of them have a range that is little else than the samples
 _LARGEST = np.float32(1e6)  # larger values of indicators, which lie between -1 and 1, count as this
-_COLUMNS = 16  # at a time
+_COLUMNS, _ROWS = 16, 4_096  # at a time, which takes little memory
 PRIOR_SCALE = 10.0  # of an imported model's log-odds in fits: penalties hardly count for them
 
 Layers = list[NDArray[np.float32]]
@@ -52,41 +52,52 @@ class Preparation:
 
     @classmethod
     def of(cls, X: NDArray[np.float32], weights: NDArray[np.float64]) -> Preparation:
-        """Learn means and scales from weighted samples."""
-        with np.errstate(invalid="ignore"):
-            empty = np.isnan(X)
-            low = np.fmin.reduce(X, axis=0)
-            high = np.fmax.reduce(X, axis=0)
-        columns = np.flatnonzero(low < high)  # false where all are empty: NaN
-        some = empty.any(axis=0) & ~empty.all(axis=0)
-        flags = np.flatnonzero(some)
+        """Learn means and scales from samples, a few columns at a time.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32
+        weights : ndarray of shape (n_samples,), float64
+            How often each was seen; 0 leaves a sample out.
+        """
+        used = np.flatnonzero(weights)
+        weights = weights[used]
+        n_seen = weights.sum()
+        varies, flagged = np.zeros((2, X.shape[1]), dtype=bool)
+        low, high, fill, empty, mean, scale = np.zeros((6, X.shape[1]))
+        for begin in range(0, X.shape[1], _COLUMNS):
+            here = slice(begin, begin + _COLUMNS)
+            some = X[used, here].astype(np.float64)
+            gaps = np.isnan(some)
+            flagged[here] = gaps.any(axis=0) & ~gaps.all(axis=0)
+            lowest, highest = np.fmin.reduce(some), np.fmax.reduce(some)
+            varies[here] = lowest < highest  # not where all are empty: NaN
+            low[here], high[here] = _ends(lowest, highest, n_seen)
+            some[gaps] = 0
+            seen = weights @ ~gaps
+            np.divide(weights @ some, seen, out=fill[here], where=seen > 0)
+            empty[here] = weights @ gaps / n_seen
+            np.copyto(some, fill[here], where=gaps)
+            np.clip(some, low[here], high[here], out=some)
+            mean[here] = weights @ some / n_seen
+            some -= mean[here]
+            scale[here] = np.sqrt(weights @ np.square(some, out=some) / n_seen)
+        columns = np.flatnonzero(varies)
+        flags = np.flatnonzero(flagged)
         if not len(columns) and not len(flags):
             columns = np.array([0])  # one column without information, since fits need one
-        ends = [np.clip(np.nan_to_num(end[columns]), -_LARGEST, _LARGEST) for end in (low, high)]
-        if weights.sum() < _TINY:
-            size = np.exp2(np.ceil(np.log2(np.maximum(np.abs(ends).max(axis=0), 1))))
-            ends = [-size, size]
-        sums, total = np.zeros(len(columns)), np.zeros(len(columns))
-        for begin in range(0, len(columns), _COLUMNS):
-            here = slice(begin, begin + _COLUMNS)
-            values = np.take(X, columns[here], axis=1)
-            gaps = np.isnan(values)
-            sums[here], total[here] = weights @ np.where(gaps, 0, values), weights @ ~gaps
-        fill = np.divide(sums, total, out=np.zeros(len(columns)), where=total > 0)
-        unscaled = cls(
-            columns=columns.astype(np.int32),
-            flags=flags.astype(np.int32),
-            fill=fill.astype(np.float32),
-            low=ends[0],
-            high=ends[1],
-            mean=np.zeros(len(columns) + len(flags), dtype=np.float32),
-            scale=np.ones(len(columns) + len(flags), dtype=np.float32),
-        )
-        mean, scale = unscaled._moments(X, weights)
         # Moodle's values share one scale, -1 to 1. Standardised, a column that hardly ever varies
         # would weigh as much as one that always does, and fits would find chance in it.
-        scale = np.maximum(scale, 1)
-        return replace(unscaled, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
+        scale = np.maximum(scale[columns], 1)
+        return cls(
+            columns=columns.astype(np.int32),
+            flags=flags.astype(np.int32),
+            fill=fill[columns].astype(np.float32),
+            low=low[columns].astype(np.float32),
+            high=high[columns].astype(np.float32),
+            mean=np.concatenate([mean[columns], empty[flags]], dtype=np.float32),
+            scale=np.concatenate([scale, np.ones(len(flags))], dtype=np.float32),
+        )
 
     def apply(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an array of shape (n_samples, n_columns + n_flags), float32, without NaN."""
@@ -99,30 +110,6 @@ class Preparation:
         prepared -= self.mean
         prepared /= self.scale
         return prepared
-
-    def _moments(
-        self, X: NDArray[np.float32], weights: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return each column's mean and deviation; some at a time, which takes little memory."""
-        width = len(self.columns)
-        means, deviations = np.zeros(len(self.mean)), np.zeros(len(self.mean))
-        for begin in range(0, len(self.mean), _COLUMNS):
-            here = slice(begin, begin + _COLUMNS)
-            some = replace(
-                self,
-                columns=self.columns[here],
-                flags=self.flags[max(0, begin - width) : max(0, begin - width + _COLUMNS)],
-                fill=self.fill[here],
-                low=self.low[here],
-                high=self.high[here],
-                mean=self.mean[here],
-                scale=self.scale[here],
-            )
-            values = some.apply(X).astype(np.float64)
-            means[here] = weights @ values / weights.sum()
-            values -= means[here]
-            deviations[here] = np.sqrt(weights @ np.square(values, out=values) / weights.sum())
-        return means, deviations
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is to be stored."""
@@ -156,6 +143,17 @@ class Preparation:
             vector(arrays, "mean", np.float32, width),
             scale,
         )
+
+
+def _ends(
+    lowest: NDArray[np.float64], highest: NDArray[np.float64], n_seen: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the range that values are kept within, of columns with such values."""
+    low, high = (np.clip(np.nan_to_num(end), -_LARGEST, _LARGEST) for end in (lowest, highest))
+    if n_seen < _TINY:
+        high = np.exp2(np.ceil(np.log2(np.maximum(np.maximum(np.abs(low), np.abs(high)), 1))))
+        low = -high
+    return low, high
 
 
 def inputs(
@@ -232,9 +230,15 @@ def prepared(task: Task) -> tuple[Preparation, NDArray[np.float32]]:
     """Return a task's preparation, and what it makes of the samples."""
 
     def prepare() -> tuple[Preparation, NDArray[np.float32]]:
-        X = task.X
-        preparation = Preparation.of(X, task.weights)
-        return preparation, preparation.apply(X)
+        X, used = task.samples.X, task.used
+        weights = np.zeros(len(X))
+        weights[used] = task.weights
+        preparation = Preparation.of(X, weights)
+        values = np.empty((len(used), len(preparation.mean)), dtype=np.float32)
+        for begin in range(0, len(used), _ROWS):
+            here = slice(begin, begin + _ROWS)
+            values[here] = preparation.apply(X[used[here]])
+        return preparation, values
 
     return task.once("prepared", prepare)
 
