@@ -64,7 +64,7 @@ class Curves:
 
 
 def threshold_curves(
-    classes: tuple[int, ...], codes: NDArray[np.intp], predicted: Floats, held: Counts
+    classes: tuple[int, ...], y: NDArray[np.intp], p: Floats, counts: Counts
 ) -> Curves:
     """Return the curves of each class against the others.
 
@@ -74,29 +74,27 @@ def threshold_curves(
     Parameters
     ----------
     classes : tuple of int
-    codes : ndarray of shape (n_distinct,), intp
-        Which of the classes each example has.
-    predicted : ndarray of shape (n_iterations, n_distinct, n_classes), float64
+    y : ndarray of shape (n_tested,), intp
+        Which of the classes each tested example has.
+    p : ndarray of shape (n_tested, n_classes), float64
         Probabilities.
-    held : ndarray of shape (n_iterations, n_distinct), int64
-        How many of each example were tested; those of all iterations are taken together.
+    counts : ndarray of shape (n_tested,), int64
+        How often each was tested.
     """
-    iterations, samples = np.nonzero(held)
-    counts = held[iterations, samples]
     roc: list[Roc] = []
     precision_recall: list[PrecisionRecall] = []
     by_threshold: list[ThresholdCounts] = []
     for i in range(len(classes)) if len(classes) > 2 else [1]:
-        is_class = codes[samples] == i
+        is_class = y == i
         if is_class.all() or not is_class.any():
             continue
-        p, true, false = _passing(predicted[iterations, samples, i], is_class, counts)
+        passed, true, false = _passing(p[:, i], is_class, counts)
         recall, precision = true / true[-1], true[1:] / (true + false)[1:]
         roc.append(Roc(classes[i], _thinned(np.column_stack([false / false[-1], recall]))))
         points = np.column_stack([recall, np.concatenate([[1.0], precision])])
         share = float(true[-1] / (true[-1] + false[-1]))
         precision_recall.append(PrecisionRecall(classes[i], share, _thinned(points)))
-        at = np.searchsorted(-p, -_THRESHOLDS, side="right")
+        at = np.searchsorted(-passed, -_THRESHOLDS, side="right")
         by_threshold.append(
             ThresholdCounts(
                 class_=classes[i],

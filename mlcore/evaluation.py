@@ -18,14 +18,21 @@ from mlcore.classifier import Classifier
 from mlcore.dataset import Labelled
 from mlcore.examples import Examples
 from mlcore.importance import importance
-from mlcore.measures import BoostingCurve, LearningPoint, Measures, Report, measure, report_of
+from mlcore.measures import (
+    BoostingCurve,
+    LearningPoint,
+    Measures,
+    Report,
+    Tested,
+    measure,
+    report_of,
+)
 from mlcore.memory import MAX_CELLS, TO_LEARN, cells, n_threads
 
 if TYPE_CHECKING:
     from mlcore.task import Task
     from mlcore.trials import Recipe
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 TEST_SHARE = 0.2
@@ -160,20 +167,17 @@ def evaluate(
             (future.result(), counts) for future, counts in zip(results, splits, strict=True)
         ]
         done = [(*result, counts) for result, counts in in_time if result is not None]
-        tests = [(classifier, counts) for _, classifier, counts in done]
-        found["indicators"] = pool.submit(importance, examples, tests, randoms[0], end)
-        predicted = np.stack([probabilities for probabilities, _, _ in done])
-        held = np.stack([counts for _, _, counts in done])
-        iterations = tuple(
-            measure(examples, p, counts) for p, counts in zip(predicted, held, strict=True)
-        )
-        report = report_of(examples, predicted, held, digest.hex())
+        fitted = [(classifier, counts) for _, classifier, counts in done]
+        found["indicators"] = pool.submit(importance, examples, fitted, randoms[0], end)
+        tests = [test for test, _, _ in done]
+        iterations = tuple(map(measure, tests))
+        report = report_of(examples, tests, digest.hex())
     explained = {name: future.result() for name, future in found.items()}
     return Evaluation(iterations, n_iterations, replace(report, **explained))
 
 
-# probabilities of all examples' classes, and the classifier that they come from
-_Result = tuple[Floats, Classifier]
+# what comes of a test, and the classifier that was tested
+_Result = tuple[Tested, Classifier]
 # counts to test on, to what comes of it
 _Test = Callable[[Counts], _Result]
 
@@ -187,6 +191,7 @@ class _Fits:
         present, codes = np.unique(examples.y, return_inverse=True)
         self.examples = examples
         self._columns = np.searchsorted(examples.classes, present)
+        self._codes = self._columns[codes]
         classes = tuple(present.tolist())
         self._samples = Samples(examples.X, codes, classes, None, examples.feature_names)
         self._recipe: Recipe
@@ -197,22 +202,20 @@ class _Fits:
 
         self._recipe = blend.choose(self._task(self.examples.counts - counts), threads)
 
-    def test(self, counts: Counts) -> tuple[Floats, Classifier]:
+    def test(self, counts: Counts) -> _Result:
         """Learn from all that is not tested."""
         return self.test_after(self.examples.counts - counts, counts)
 
-    def test_after(self, learned: Counts, counts: Counts) -> tuple[Floats, Classifier]:
+    def test_after(self, learned: Counts, counts: Counts) -> _Result:
         """Learn from these samples, which may be too few for what the recipe holds."""
         from mlcore import blend
 
         task = self._task(learned)
         classifier = blend.fit(task, blend.fallback(task) if task.is_tiny else self._recipe)
-        tested = counts > 0
-        probabilities = np.zeros((len(counts), len(self.examples.classes)))
-        probabilities[np.ix_(tested, self._columns)] = classifier.predict_proba(
-            self.examples.X[tested]
-        )
-        return probabilities, classifier
+        tested = np.flatnonzero(counts)
+        p = np.zeros((len(tested), len(self.examples.classes)))
+        p[:, self._columns] = classifier.predict_proba(self.examples.X[tested])
+        return Tested(self._codes[tested], p, counts[tested]), classifier
 
     def boosting(self, counts: Counts, latest: float) -> BoostingCurve | None:
         """Return the log-loss of boosted trees by their rounds.
@@ -245,10 +248,15 @@ def _as_known(dataset: Labelled, classifier: Classifier) -> Labelled:
 
 def _trained(examples: Examples, classifier: Classifier) -> _Test:
     """Return a test of a trained model."""
-    probabilities = np.zeros((len(examples.y), len(examples.classes)))
-    known = np.searchsorted(examples.classes, classifier.classes)
-    probabilities[:, known] = classifier.predict_proba(examples.X)
-    return lambda counts: (probabilities, classifier)
+    p = np.zeros((len(examples.y), len(examples.classes)))
+    known, codes = (np.searchsorted(examples.classes, y) for y in (classifier.classes, examples.y))
+    p[:, known] = classifier.predict_proba(examples.X)
+
+    def test(counts: Counts) -> _Result:
+        tested = np.flatnonzero(counts)
+        return Tested(codes[tested], p[tested], counts[tested]), classifier
+
+    return test
 
 
 def _split(examples: Examples, random: np.random.Generator, whole: bool) -> Counts:
@@ -301,12 +309,12 @@ def _learning_curve(
         result = future.result()
         if result is None or time.monotonic() > latest:
             break
-        measures = measure(fits.examples, result[0], counts)
+        measures = measure(result[0])
         learned = fits.examples.counts - counts
         curve = [(int(learned.sum()), measures)]
         for share in _halves(fits.examples, learned, random):
-            p, _ = fits.test_after(share, counts)
-            curve.append((int(share.sum()), measure(fits.examples, p, counts)))
+            test, _ = fits.test_after(share, counts)
+            curve.append((int(share.sum()), measure(test)))
         curves.append(curve)
     points = reversed(list(zip(*curves, strict=True)))
     return tuple(_learning_point(list(point)) for point in points) or None

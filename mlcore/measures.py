@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,22 +159,36 @@ def _named(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name.rstrip("_"): value for name, value in fields}
 
 
-def measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measures:
-    """Measure probabilities on test samples.
+@dataclass(frozen=True)
+class Tested:
+    """What a classifier gave to examples that it was tested on.
 
-    Parameters
+    Attributes
     ----------
-    examples : Examples
-    probabilities : ndarray of shape (n_distinct, n_classes), float64
-        Of all examples; only those that are tested count.
-    counts : ndarray of shape (n_distinct,), int64
-        How many of each example are tested.
+    y : ndarray of shape (n_tested,), intp
+        Codes: places in the examples' classes.
+    p : ndarray of shape (n_tested, n_classes), float64
+        Probabilities.
+    counts : ndarray of shape (n_tested,), int64
+        How often each was tested.
     """
-    tested = counts > 0
-    weights = counts[tested]
-    p = np.clip(probabilities[tested], SMALLEST, 1)
-    n_classes = len(examples.classes)
-    y, guess = np.searchsorted(examples.classes, examples.y[tested]), p.argmax(axis=1)
+
+    y: NDArray[np.intp]
+    p: Floats
+    counts: Counts
+
+    @classmethod
+    def together(cls, tests: Sequence[Tested]) -> Self:
+        """Return several tests as one."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(test, name) for test in tests]) for name in names))
+
+
+def measure(test: Tested) -> Measures:
+    """Measure what was tested."""
+    y, weights = test.y, test.counts
+    p = np.clip(test.p, SMALLEST, 1)
+    n_classes, guess = p.shape[1], p.argmax(axis=1)
     truth, right = y[:, None] == np.arange(n_classes), y == guess
     size = np.bincount(y, weights, n_classes)
     guessed = np.bincount(guess, weights, n_classes)
@@ -193,26 +208,16 @@ def measure(examples: Examples, probabilities: Floats, counts: Counts) -> Measur
     )
 
 
-def report_of(examples: Examples, predicted: Floats, held: Counts, seed: str) -> Report:
-    """Return figures about the dataset and the test samples of all iterations together.
-
-    Parameters
-    ----------
-    examples : Examples
-    predicted : ndarray of shape (n_iterations, n_distinct, n_classes), float64
-    held : ndarray of shape (n_iterations, n_distinct), int64
-        How many of each example were tested.
-    seed : str
-    """
+def report_of(examples: Examples, tests: Sequence[Tested], seed: str) -> Report:
+    """Return figures about the dataset and about the tests of all iterations together."""
     classes = list(examples.classes)
     sizes = [int(examples.counts[examples.y == value].sum()) for value in classes]
     empty = np.isnan(examples.X).all(axis=0)
     varies = np.fmin.reduce(examples.X, axis=0) < np.fmax.reduce(examples.X, axis=0)
-    code = np.searchsorted(classes, examples.y)
+    tested = Tested.together(tests)
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for p, counts in zip(predicted, held, strict=True):
-        np.add.at(confusion, (code, p.argmax(axis=1)), counts)
-    curves = threshold_curves(examples.classes, code, predicted, held)
+    np.add.at(confusion, (tested.y, tested.p.argmax(axis=1)), tested.counts)
+    curves = threshold_curves(examples.classes, tested.y, tested.p, tested.counts)
     return Report(
         seed=seed,
         samples=int(examples.counts.sum()),
@@ -221,23 +226,22 @@ def report_of(examples: Examples, predicted: Floats, held: Counts, seed: str) ->
         empty_features=int(empty.sum()),
         constant_features=int((~varies & ~empty).sum()),
         classes=tuple(map(ClassSize, classes, sizes)),
-        auc_one_vs_rest=_one_vs_rest(predicted, code, held) if len(classes) > 2 else (),
-        tested_samples=int(held.sum()),
+        auc_one_vs_rest=_one_vs_rest(tests) if len(classes) > 2 else (),
+        tested_samples=int(tested.counts.sum()),
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
         calibration=tuple(
-            Calibration(value, _bins(predicted[:, :, i], code == i, held))
+            Calibration(value, _bins(tested.p[:, i], tested.y == i, tested.counts))
             for i, value in enumerate(classes)
         ),
-        baseline=_baseline(classes, code, held),
+        baseline=_baseline(classes, tested),
         roc=curves.roc,
         precision_recall=curves.precision_recall,
         counts_by_threshold=curves.counts_by_threshold,
     )
 
 
-def _baseline(classes: list[int], code: NDArray[np.intp], held: Counts) -> Baseline:
-    tested = np.array([held[:, code == i].sum() for i in range(len(classes))])
-    share = tested / held.sum()
+def _baseline(classes: list[int], tested: Tested) -> Baseline:
+    share = np.bincount(tested.y, tested.counts, len(classes)) / tested.counts.sum()
     most = int(share.argmax())
     return Baseline(
         class_=classes[most],
@@ -247,29 +251,27 @@ def _baseline(classes: list[int], code: NDArray[np.intp], held: Counts) -> Basel
     )
 
 
-def _one_vs_rest(
-    predicted: Floats, code: NDArray[np.intp], held: Counts
-) -> tuple[float | None, ...]:
+def _one_vs_rest(tests: Sequence[Tested]) -> tuple[float | None, ...]:
     """Return the mean over the iterations of each class's AUC against all others."""
     means: list[float | None] = []
-    for i in range(predicted.shape[2]):
+    for i in range(tests[0].p.shape[1]):
         values = []
-        for p, counts in zip(predicted, held, strict=True):
-            is_class, tested = code == i, counts > 0
-            if 0 < is_class[tested].sum() < tested.sum():
-                values.append(auc(p[tested, i], is_class[tested], counts[tested]))
+        for test in tests:
+            is_class = test.y == i
+            if 0 < is_class.sum() < len(is_class):
+                values.append(auc(test.p[:, i], is_class, test.counts))
         means.append(float(np.mean(values)) if values else None)
     return tuple(means)
 
 
-def _bins(predicted: Floats, is_class: NDArray[np.bool_], held: Counts) -> tuple[Bin, ...]:
+def _bins(p: Floats, is_class: NDArray[np.bool_], counts: Counts) -> tuple[Bin, ...]:
     """Compare predicted probabilities of one class with its observed share, bin by bin."""
-    bins = np.minimum((predicted * _BINS).astype(np.int64), _BINS - 1)
+    bins = np.minimum((p * _BINS).astype(np.int64), _BINS - 1)
     table = []
-    for i in range(_BINS):
-        weights = np.where(bins == i, held, 0)
+    for i in np.unique(bins).tolist():
+        here = bins == i
+        weights = counts[here]
         samples = int(weights.sum())
-        if samples:
-            mean = float((weights * predicted).sum() / samples)
-            table.append(Bin(samples, mean, float((weights * is_class).sum() / samples)))
+        mean, share = weights @ p[here] / samples, weights @ is_class[here] / samples
+        table.append(Bin(samples, float(mean), float(share)))
     return tuple(table)
