@@ -27,7 +27,7 @@ _ROUNDS = 10
 _SAMPLES = 500  # drawn in each round
 _PREDICTIONS = 4_000  # in each round, which on large data takes a tenth of a second
 _FEWEST = 20  # samples that a round looks at whatever they cost
-_CELLS = 1 << 21  # predicted at a time: 8 MB
+_CELLS = 1 << 20  # predicted at a time: 4 MB
 _ROUNDING = 1e-6  # float32 arithmetic does not tell smaller changes of a probability apart
 
 

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore.memory import return_freed
+
 Floats = NDArray[np.float64]
 
 _NAMES = ("lib/lib_lightgbm.so", "lib/lib_lightgbm.dylib", "bin/lib_lightgbm.dll")
@@ -36,6 +38,7 @@ def _library() -> ctypes.CDLL:
     path = next((path for path in paths if path.exists()), None)
     if path is None:
         raise ImportError("LightGBM's library is not installed.")
+    return_freed()  # before the first fit, which is what frees much
     library = ctypes.CDLL(str(path))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     return library

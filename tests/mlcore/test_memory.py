@@ -1,5 +1,8 @@
 """What would not fit in the memory is refused before it starts."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mlcore import blend, errors, memory, read_labelled, read_unlabelled, train
@@ -41,3 +44,28 @@ def test_rows_that_do_not_fit_are_not_even_read(read):
         read(data, USUAL)
     with pytest.raises(errors.TooLittleMemory):
         read(data, 150 << 20)
+
+
+FREED = """
+from pathlib import Path
+from mlcore.memory import return_freed
+
+def used():
+    line = next(l for l in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in l)
+    return int(line.split()[1]) // 1024
+
+return_freed()
+large = bytes(30 << 20)  # once it is free, glibc by itself takes all up to its size from one heap
+del large
+many = [bytearray(b"x" * (8 << 20)) for _ in range(20)]
+before = used()
+last = many.pop()
+many.clear()
+print(before - used())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_memory_that_is_free_is_returned_to_the_system():
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, check=True, text=True)
+    assert int(done.stdout) >= 19 * 8 - 1
