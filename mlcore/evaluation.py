@@ -91,6 +91,7 @@ def evaluate(
     Parameters
     ----------
     dataset : Labelled
+        It is let go once its distinct samples are known: less memory for who does not hold it.
     n_iterations : int
     classifier : Classifier or None
         A trained model to test as it is; None fits a new one in each iteration.
@@ -116,12 +117,13 @@ def evaluate(
     max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * cells(dataset.X.shape[1]))
     examples = Examples.of(dataset, max_cells)
     TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
+    del dataset
     sizes = [int(examples.counts[examples.y == value].sum()) for value in examples.classes]
     fits: _Fits | None = None
     if classifier is None:
         if sum(size >= 2 for size in sizes) < 2:
             raise errors.TooFewToEvaluate
-        duration.require(deadline, examples, len(dataset.feature_names), cores)
+        duration.require(deadline, examples, len(examples.feature_names), cores)
         fits = _Fits(examples)
         test: _Test = fits.test
     else:

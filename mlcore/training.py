@@ -29,7 +29,8 @@ def train(
     Parameters
     ----------
     dataset : Labelled
-        New samples; after the first time they may be of one class only.
+        New samples; after the first time they may be of one class only. It is let go once its
+        distinct samples are known: less memory for who does not hold it.
     learned : Examples or None
         What the model has learned so far.
     prior : Classifier or None
@@ -59,19 +60,21 @@ def train(
     mlcore.errors.OtherIndicators, mlcore.errors.OtherTarget, mlcore.errors.OtherFeatures
         When the dataset belongs to another model.
     """
+    shape, feature_names = dataset.X.shape, dataset.feature_names
     if prior is not None and learned is None:
-        prior.require_most(dataset.feature_names)
+        prior.require_most(feature_names)
     examples = Examples.of(dataset, max_cells)
+    del dataset
     if learned is not None:
         examples = learned.learn(examples, max_cells, find_repeated)
     present = np.unique(examples.y)
     if len(present) < 2 and prior is None:
         missing = sorted(set(examples.classes) - set(present.tolist()))
         raise errors.ClassesMissing(missing=" or ".join(map(str, missing)))
-    TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
-    duration.require(deadline, examples, len(dataset.feature_names), cores)
+    TO_LEARN.require(memory, shape, examples.X.size)
+    duration.require(deadline, examples, len(feature_names), cores)
     threads = n_threads(cores, examples.X.size)
-    return fit(examples, dataset.feature_names, prior, threads), examples
+    return fit(examples, feature_names, prior, threads), examples
 
 
 def fit(

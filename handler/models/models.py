@@ -17,7 +17,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 
 from handler import errors
 from handler.deadline import cores, deadline
@@ -132,21 +131,20 @@ class Models:
             When somebody deleted the model in the meantime.
         """
 
-        @cache
-        def parsed() -> Labelled:
-            with stage("parse"):
-                dataset = read()
-            note(rows=len(dataset.y), features=dataset.X.shape[1])
-            return dataset
-
         def change(run: Run | None) -> tuple[Run, dict[str, bytes]] | None:
             if _has_learned(run, digest, key):
                 return None
-            dataset = parsed()
+            with stage("parse"):
+                dataset = read()
+            n_rows, n_features = dataset.X.shape
+            target, time_splitting = dataset.target, dataset.time_splitting
+            note(rows=n_rows, features=n_features)
+            handed_over = [dataset]  # training lets go of it, so nothing here may hold it
+            del dataset
             learned, prior = self._learned(model, run)
             with stage("fit"):
                 classifier, examples = train(
-                    dataset,
+                    handed_over.pop(),
                     learned,
                     prior,
                     find_repeated=not key,
@@ -154,7 +152,7 @@ class Models:
                     deadline=deadline(_STORE_SECONDS),
                     cores=cores(memory),
                 )
-            training = Training(digest, len(dataset.y), time.time(), key, examples.is_rare)
+            training = Training(digest, n_rows, time.time(), key, examples.is_rare)
             with stage("encode"):
                 objects = {
                     "classifier.npz": classifier.to_bytes(),
@@ -167,8 +165,8 @@ class Models:
                 trainings=(*(run.trainings if run else ()), training)[-_HISTORY:],
                 n_samples=examples.n_samples,
                 sampled=examples.sampled,
-                target=dataset.target,
-                time_splitting=dataset.time_splitting,
+                target=target,
+                time_splitting=time_splitting,
             )
             return new, objects
 

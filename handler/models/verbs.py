@@ -162,19 +162,22 @@ def evaluate(
         note(already_evaluated=True)
         return repeated
 
-    dataset = None
+    handed_over: list[Labelled] = []  # an evaluation lets go of it, so nothing here may hold it
+    n_samples = 0
     context = report.Context(datetime.now(UTC), trained=trained is not None)
     if trained is None or classifier is not None:
         with stage("parse"):
             dataset = mlcore.read_labelled(data, memory)
-        note(rows=len(dataset.y), features=dataset.X.shape[1])
+        n_samples, n_features = dataset.X.shape
+        note(rows=n_samples, features=n_features)
         context = replace(context, target=dataset.target, time_splitting=dataset.time_splitting)
+        handed_over.append(dataset)
+        del dataset
     claim = evaluations.claim(model)
-    answer, result = _evaluated(dataset, criteria, classifier, memory)
+    answer, result = _evaluated(handed_over, criteria, classifier, memory)
     with stage("report"):
         log = report.evaluation_log(answer, result, context)
     found = report.verdict(answer, result, context.target)
-    n_samples = 0 if dataset is None else len(dataset.y)
     about = (context.target, context.time_splitting, n_samples)
     evaluations.keep(model, claim, digest, answer, found, log, *about)
     return answer, claim.runid
@@ -210,18 +213,24 @@ def delete(models: Models, reports: Reports, model: ModelId) -> None:
 
 
 def _evaluated(
-    dataset: Labelled | None, criteria: Criteria, classifier: Classifier | None, memory: int | None
+    datasets: list[Labelled],
+    criteria: Criteria,
+    classifier: Classifier | None,
+    memory: int | None,
 ) -> tuple[Json, Evaluation | None]:
-    """Return Moodle's answer and what was measured, None where nothing could be."""
+    """Return Moodle's answer and what was measured, None where nothing could be.
+
+    `datasets` has one, which is taken from it, or none where there is no model to test.
+    """
     from mlcore import evaluation  # no cold start for a prediction pays for it
 
     accepted = (criteria.min_score, criteria.max_deviation)
-    if dataset is None:
+    if not datasets:
         return answers.without_evaluation(answers.NO_MODEL, answers.UNTRAINED, *accepted), None
     try:
         with stage("evaluate"):
             result = evaluation.evaluate(
-                dataset,
+                datasets.pop(),
                 criteria.n_iterations,
                 classifier,
                 deadline(_LOG_SECONDS),

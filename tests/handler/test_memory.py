@@ -1,8 +1,12 @@
 """How much memory there is: of the function, of the container, of the machine."""
 
+import weakref
+
 import pytest
 
+import mlcore
 from handler import memory
+from mlcore import blend
 
 MACHINE = memory.available({})
 
@@ -46,3 +50,24 @@ def test_a_limit_above_the_machines_memory_is_none(tmp_path):
     write(tmp_path / "proc/self/cgroup", "0::/\n")
     write(tmp_path / "sys/fs/cgroup/memory.max", f"{1 << 62}\n")
     assert memory.available({}, tmp_path) == memory.available({}, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("verb", ["training", "evaluation"])
+def test_no_request_holds_its_dataset_while_it_fits(moodle, course, monkeypatch, verb):
+    """It is the largest thing in memory, and learning lets go of it."""
+    read, choose = mlcore.read_labelled, blend.choose
+    matrices, alive = [], []
+
+    def reading(*arguments):
+        dataset = read(*arguments)
+        matrices.append(weakref.ref(dataset.X))
+        return dataset
+
+    def choosing(*arguments):
+        alive.append([matrix() is not None for matrix in matrices])
+        return choose(*arguments)
+
+    monkeypatch.setattr(mlcore, "read_labelled", reading)
+    monkeypatch.setattr(blend, "choose", choosing)
+    getattr(moodle, verb)(course.labelled(40))
+    assert alive == [[False]]

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +46,22 @@ def test_rows_that_do_not_fit_are_not_even_read(read):
         read(data, USUAL)
     with pytest.raises(errors.TooLittleMemory):
         read(data, 150 << 20)
+
+
+@pytest.mark.parametrize(("work", "options"), [(train, {}), (evaluate, {"n_iterations": 2})])
+def test_a_dataset_is_let_go_before_anything_is_fitted(work, options, monkeypatch):
+    """Its matrix is the largest thing in memory, and its samples are among the examples by then."""
+    choose, alive = blend.choose, []
+
+    def watched(task, *arguments):
+        alive.append(matrix() is not None)
+        return choose(task, *arguments)
+
+    monkeypatch.setattr(blend, "choose", watched)
+    datasets = [replace(COURSE, X=COURSE.X.copy())]
+    matrix = weakref.ref(datasets[0].X)
+    work(datasets.pop(), **options)
+    assert alive == [False]
 
 
 FREED = """
