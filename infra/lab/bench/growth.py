@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from infra.lab import datasets
 from infra.lab.bench import process
+from infra.lab.course import Course
 from mlcore import read_labelled, train
 from mlcore.evaluation import evaluate
 
@@ -31,10 +33,6 @@ def show(most: int, out: Path) -> None:
     out : Path
         Folder for ``growth.png`` and ``speed.md``.
     """
-    # not above, as a process that measures needs no more than learning does
-    from infra.lab import datasets
-    from infra.lab.course import Course
-
     rows = []
     print(f"{'rows':>9}{'MB':>7}{'work':>17}{'seconds':>9}{'peak MB':>9}")
     with tempfile.TemporaryDirectory() as folder:
