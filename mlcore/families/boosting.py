@@ -21,13 +21,16 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 
 _SEED = 1
-_MANY_SAMPLES = 4_000  # beyond which fewer bins save a third of the time, at equal log-loss
+_FEW_SAMPLES, _MANY_SAMPLES = 4_000, 10_000
 # of so many some say enough of how values spread; LightGBM takes 12 bytes for each of theirs
-COARSE = {"max_bin": 63, "bin_construct_sample_cnt": 20_000}
+SAMPLED = {"bin_construct_sample_cnt": 20_000}
+# fewer bins save a fifth of the time where much is tried, at equal log-loss on Moodle's data
+COARSE = SAMPLED | {"max_bin": 63}
 _STEP = 10  # rounds between held-out scores
 # Features with many values, of which a tree chooses from no more than so many: each takes its time
 # anew for each tree. Moodle's indicators have few, those of a real site with 414 are worth 15.
 _MOST_DENSE = 150
+_FINE_DENSE = 50  # up to so many such features bins may be fine, as each bin takes its time, too
 _LOOKED_AT = 500  # samples that say how many values a feature has
 _PATIENCE = 40  # rounds without a better one after which boosting stops
 BINNING: dict[str, Any] = {
@@ -58,7 +61,7 @@ _SHALLOW = Boosting(5, 0.07, 1.0, 1.0, 3.0, rounds=250)
 _PURE = Boosting(12, 0.2, 1.0, 0.5, 0.1, rounds=150)
 _MIDDLE = Boosting(8, 0.1, 5.0, 1.0, 1.0, rounds=250)
 _QUICK = Boosting(24, 0.2, 5.0, 1.0, 0.3, rounds=150)
-_DEEP = Boosting(31, 0.15, 5.0, 1.0, 0.3, rounds=200)
+_DEEP = Boosting(31, 0.15, 5.0, 1.0, 0.3, rounds=300)
 _SMOOTH = Boosting(15, 0.1, 5.0, 0.5, 3.0, rounds=250, extra_trees=True)
 _FAST_SMOOTH = Boosting(15, 0.15, 5.0, 0.5, 3.0, rounds=100, extra_trees=True)
 
@@ -98,9 +101,9 @@ class Sharp(Boosted):
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        if n_samples <= 4_000:
+        if n_samples <= _FEW_SAMPLES:
             return (_SHALLOW, _PURE)
-        return (_QUICK, _MIDDLE) if n_samples <= 10_000 else (_DEEP,)
+        return (_QUICK, _MIDDLE) if n_samples <= _MANY_SAMPLES else (_DEEP,)
 
 
 class Smooth(Boosted):
@@ -110,9 +113,9 @@ class Smooth(Boosted):
 
     def settings(self, n_samples: int) -> Sequence[Setting]:
         """Return the settings to try for so many distinct samples."""
-        if n_samples <= 4_000:
+        if n_samples <= _FEW_SAMPLES:
             return ()
-        return (_SMOOTH,) if n_samples <= 10_000 else (_FAST_SMOOTH,)
+        return (_SMOOTH,) if n_samples <= _MANY_SAMPLES else (_FAST_SMOOTH,)
 
 
 def curve(task: Task, recipe: Recipe, held: Floats) -> list[tuple[int, float, float]]:
@@ -225,14 +228,18 @@ def _parameters(task: Task, boosting: Boosting) -> dict[str, Any]:
     return parameters
 
 
-def _binning(n_samples: int) -> dict[str, Any]:
-    """Return LightGBM's parameters for the bins of so many samples."""
-    return BINNING if n_samples <= _MANY_SAMPLES else BINNING | COARSE
+def _binning(samples: Samples) -> dict[str, Any]:
+    """Return LightGBM's parameters for the bins of samples."""
+    n_samples = len(samples.X)
+    if n_samples <= _FEW_SAMPLES:
+        return BINNING
+    fine = n_samples > _MANY_SAMPLES and n_dense(samples) <= _FINE_DENSE
+    return BINNING | (SAMPLED if fine else COARSE)
 
 
 def _binned(task: Task, from_prior: bool) -> Binned:
     samples = task.samples
-    whole = samples.once("binned", lambda: Binned.of(samples.X, _binning(len(samples.X))))
+    whole = samples.once("binned", lambda: Binned.of(samples.X, _binning(samples)))
     scores = None
     if from_prior:
         assert task.log_prior is not None
