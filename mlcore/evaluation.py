@@ -38,7 +38,7 @@ Counts = NDArray[np.int64]
 TEST_SHARE = 0.2
 _HALVINGS = 3  # of what is learned from, for the learning curve
 _HALVED = 2  # iterations that it is the mean of
-_MOST_PREDICTED = 5_000_000  # samples in all iterations, whose probabilities are kept
+_MOST_TESTED = 5_000_000  # examples in all iterations, of which each keeps how often it tests them
 _SPARE = 0.5  # seconds for what has no clock of its own
 _FOR_ITERATIONS = 0.6  # of the time left after the choice of what to blend
 _FOR_CURVES = 0.2  # of it; the importance gets the rest
@@ -114,7 +114,7 @@ def evaluate(
     """
     if classifier is not None:
         dataset = _as_known(dataset, classifier)
-    max_cells = min(MAX_CELLS, _MOST_PREDICTED // n_iterations * cells(dataset.X.shape[1]))
+    max_cells = min(MAX_CELLS, _MOST_TESTED // n_iterations * cells(dataset.X.shape[1]))
     examples = Examples.of(dataset, max_cells)
     TO_LEARN.require(memory, dataset.X.shape, examples.X.size)
     del dataset
