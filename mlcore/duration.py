@@ -9,7 +9,7 @@ from mlcore.examples import Examples
 from mlcore.memory import cells
 
 # Of a whole processor, for each value of each distinct sample and each score that trees learn.
-# With 20 million of these, choosing and fitting took 6 to 12 s of one core (98, 414 and 4,000
+# With 20 million of these, choosing and fitting took 9 to 18 s of one core (98, 414 and 4,000
 # features); other processors are slower.
 _SECONDS_PER_CELL = 1e-6
 _SHORT = 3.0  # seconds, which are never refused: what is done too late is done when asked again
