@@ -158,9 +158,9 @@ backend's net in weighted F1; and its calibration error, from {CALIBRATED_FROM_R
 The tables say how many; without `--repeats` 20 up to 1,000 rows, 10 below 20,000, else 5. A
 generated course is drawn anew for each split. Splits of a file overlap, so standard errors there
 are smaller than new data would show. What the learner was tuned on were splits drawn with the seeds
-1 and 1,000 to 1,015, courses drawn with 1 and 500 to 515, and some 110 public data sets that are not
-kept here; these are drawn with the seeds {SPLITS_SEED} (splits) and {COURSES_SEED} (courses) and
-those that follow.
+1 and 1,000 to 1,015, courses drawn with 1 and 500 to 515, and some 110 public data sets that
+are not kept here; these are drawn with the seeds {SPLITS_SEED} (splits) and {COURSES_SEED}
+(courses) and those that follow.
 
 **Learners.** `ours` is `mlcore.train` as Moodle gets it. The peers choose their settings by
 cross-validated log-loss within what they learn from: anew on each split of datasets below
