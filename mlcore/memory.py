@@ -97,7 +97,7 @@ class Need:
 
 
 # Of 140,000 x 414 samples learning took 367 MB and evaluating 387 MB, of 600,000 x 98 367 and
-# 375 MB, of 5,000 x 4,000 500 and 681 MB, which is what needs most for each cell; predicting took
-# 781 MB of 140,000 x 414, 645 MB of 2,000,000 x 3.
-TO_LEARN = Need(base=190, per_row=50, per_cell=4, per_fitted_cell=24)
+# 375 MB, of 5,000 x 4,000 500 and 681 MB; of 5,000 x 2,000 evaluating in two threads, which need
+# most for each cell, took 540 MB. Predicting took 781 MB of 140,000 x 414, 645 MB of 2,000,000 x 3.
+TO_LEARN = Need(base=190, per_row=50, per_cell=4, per_fitted_cell=30)
 TO_PREDICT = Need(base=80, per_row=300, per_cell=16)
